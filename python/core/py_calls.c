@@ -1,13 +1,6 @@
 /* Forward and backward: a call's fields from its keywords, and the call without the GIL. */
 #include "py_core.h"
 
-static int refuse_positional(Py_ssize_t count)
-{
-    if (count)
-        PyErr_SetString(PyExc_TypeError, "keyword arguments only");
-    return count ? -1 : 0;
-}
-
 size_t *core_calls(const core_state *state, core_engine *engine)
 {
     if (engine->forks != state->forks) {
@@ -24,14 +17,30 @@ int core_refuse_changed(const core_state *state, const core_engine *engine)
     return engine->changes ? -1 : 0;
 }
 
-static int refuse_busy(const core_state *state, const core_engine *engine, const core_tape *tape)
+/* Count a call as one that uses these objects, of which tape and streams may be NULL; -1 with an exception where it may not. */
+static int begin_use(const core_state *state, core_engine *engine, core_tape *tape, core_streams *streams)
 {
-    const bool is_taken = tape && tape->is_used;
     if (core_refuse_changed(state, engine))
         return -1;
-    if (is_taken)
+    if (tape && tape->is_used) {
         core_raise_argument(state, "the tape is used by another thread's call; make one for each thread");
-    return is_taken ? -1 : 0;
+        return -1;
+    }
+    ++*core_calls(state, engine);
+    if (tape)
+        tape->is_used = true;
+    if (streams)
+        streams->calls++;
+    return 0;
+}
+
+static void end_use(core_engine *engine, core_tape *tape, core_streams *streams)
+{
+    engine->calls--;
+    if (tape)
+        tape->is_used = false;
+    if (streams)
+        streams->calls--;
 }
 
 PyObject *core_forward(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
@@ -43,24 +52,15 @@ PyObject *core_forward(PyObject *self, PyObject *const *values, Py_ssize_t count
     sluice_status status = SLUICE_STATUS_OK;
     core_hold hold;
     core_hold_begin(&hold);
-    int failed = refuse_positional(count) || core_fields_set(state, CORE_BATCH, &batch, values, names, &hold);
+    int failed = core_fields_set(state, CORE_BATCH, &batch, values, count, names, &hold);
     core_tape *tape = (core_tape *)hold.tape;
     core_streams *streams = (core_streams *)hold.streams;
-    failed = failed || refuse_busy(state, engine, tape);
+    failed = failed || begin_use(state, engine, tape, streams);
     if (!failed) {
-        ++*core_calls(state, engine);
-        if (tape)
-            tape->is_used = true;
-        if (streams)
-            streams->calls++;
         Py_BEGIN_ALLOW_THREADS
         status = sluice_forward(engine->engine, NULL, &batch, &error);
         Py_END_ALLOW_THREADS
-        engine->calls--;
-        if (tape)
-            tape->is_used = false;
-        if (streams)
-            streams->calls--;
+        end_use(engine, tape, streams);
     }
     core_hold_end(&hold);
     return failed ? NULL : core_finish(state, status, &error);
@@ -75,16 +75,13 @@ PyObject *core_backward(PyObject *self, PyObject *const *values, Py_ssize_t coun
     sluice_status status = SLUICE_STATUS_OK;
     core_hold hold;
     core_hold_begin(&hold);
-    int failed = refuse_positional(count) || core_fields_set(state, CORE_GRADIENT, &gradient, values, names, &hold) ||
-                 refuse_busy(state, tape->owner, tape);
+    const int failed =
+        core_fields_set(state, CORE_GRADIENT, &gradient, values, count, names, &hold) || begin_use(state, tape->owner, tape, NULL);
     if (!failed) {
-        ++*core_calls(state, tape->owner);
-        tape->is_used = true;
         Py_BEGIN_ALLOW_THREADS
         status = sluice_backward(tape->tape, &gradient, &error);
         Py_END_ALLOW_THREADS
-        tape->owner->calls--;
-        tape->is_used = false;
+        end_use(tape->owner, tape, NULL);
     }
     core_hold_end(&hold);
     return failed ? NULL : core_finish(state, status, &error);

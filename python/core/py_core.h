@@ -106,6 +106,8 @@ PyObject *core_raise(const core_state *state, const sluice_error *error);
 PyObject *core_raise_argument(const core_state *state, const char *message);
 /** None, or the exception of a failure. */
 PyObject *core_finish(const core_state *state, sluice_status status, const sluice_error *error);
+/** Append an item, which is given up, to a list; where one of them is NULL, or it fails, the list is NULL, with an exception. */
+void core_append(PyObject **list, PyObject *item);
 
 /** What a call holds of its arguments: memory of arrays, and the lists that are made of sequences. */
 typedef struct core_hold {
@@ -122,20 +124,41 @@ void *core_hold_allocate(core_hold *hold, size_t count, size_t bytes);
 
 /** Set one field of the struct at `at` from a Python object, whose memory is held as long as `hold`. 0, or -1 with an exception. */
 int core_field_set(const core_state *state, const core_field *field, void *at, PyObject *value, core_hold *hold);
+/** The same for an argument that is no field of a struct, into *at. */
+int core_argument_set(const core_state *state, const char *name, core_kind kind, void *at, PyObject *value, core_hold *hold);
 /** A field's value as a Python object. */
 PyObject *core_field_get(const core_field *field, const void *at);
 
-/** Set fields of a struct, which begins with zeros, from the keywords of a vectorcall. 0, or -1 with an exception. */
-int core_fields_set(const core_state *state, core_struct which, void *at, PyObject *const *values, PyObject *names,
-                    core_hold *hold);
-/** The same from a dict. */
+/** Set fields of a struct, which begins with zeros, from the keywords of a vectorcall, which may have no positional arguments. 0, or -1
+ *  with an exception. */
+int core_fields_set(const core_state *state, core_struct which, void *at, PyObject *const *values, Py_ssize_t positional,
+                    PyObject *names, core_hold *hold);
+/** The same from a dict; NULL: none. */
 int core_fields_set_dict(const core_state *state, core_struct which, void *at, PyObject *fields, core_hold *hold);
-/** Set fields of a struct from a call's keywords as a dict, NULL: none; the call may have no positional ones. */
-int core_fields_set_call(const core_state *state, core_struct which, void *at, PyObject *args, PyObject *kwargs, core_hold *hold);
+/** The same for an engine's options, of which nothing has to be held. */
+int core_options_set(const core_state *state, sluice_engine_options *options, PyObject *fields);
 /** A dict of a struct's fields, arrays and objects left out. */
 PyObject *core_fields_get(const core_state *state, core_struct which, const void *at);
 /** Names of a struct's fields into the state. */
 int core_fields_intern(core_state *state);
+
+/** An exchange whose transport is a Python function. It must stay where it is, for it is its own context. */
+typedef struct core_exchange {
+    sluice_exchange exchange;
+    PyObject *function;  /**< send_receive(to, sent, from, received) */
+    PyObject *raised[3]; /**< exception of the function, as PyErr_Fetch() has it: the reason of a failure with SLUICE_STATUS_IO */
+} core_exchange;
+
+/** An exchange of None, alone, or a tuple (rank, ranks, function, from_thread). 0, or -1 with an exception; ended in both cases. */
+int core_exchange_begin(core_exchange *exchange, PyObject *value);
+void core_exchange_end(core_exchange *exchange);
+/** Raise what the exchange's function has raised, else the exception of the failure; returns NULL. */
+PyObject *core_exchange_raise(const core_state *state, core_exchange *exchange, const sluice_error *error);
+/** The module's functions of ranks. */
+PyObject *core_exchange_gather(PyObject *module, PyObject *args);
+PyObject *core_exchange_sum(PyObject *module, PyObject *args);
+PyObject *core_shards_cut(PyObject *module, PyObject *args);
+PyObject *core_shards_of_rank(PyObject *module, PyObject *args);
 
 typedef struct core_model {
     PyObject_HEAD sluice_model *model;

@@ -6,15 +6,11 @@ static PyObject *engine_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     const core_state *state = PyType_GetModuleState(type);
     sluice_engine_options options = {.struct_size = sizeof options};
     core_model *model;
-    core_hold hold;
     sluice_error error;
-    sluice_status status = SLUICE_STATUS_OK;
-    if (!PyArg_ParseTuple(args, "O!:Engine", state->model, &model))
+    sluice_status status;
+    if (!PyArg_ParseTuple(args, "O!:Engine", state->model, &model) || core_options_set(state, &options, kwargs))
         return NULL;
-    core_hold_begin(&hold);
-    const int failed = kwargs && core_fields_set_dict(state, CORE_ENGINE_OPTIONS, &options, kwargs, &hold);
-    core_hold_end(&hold);
-    core_engine *engine = failed ? NULL : (core_engine *)PyType_GenericAlloc(type, 0);
+    core_engine *engine = (core_engine *)PyType_GenericAlloc(type, 0);
     if (!engine)
         return NULL;
     Py_BEGIN_ALLOW_THREADS
@@ -81,9 +77,7 @@ static PyObject *engine_set_weights(PyObject *self, PyObject *const *values, Py_
     PyObject *result = NULL;
     given.weights.shape = &given.shape;
     core_hold_begin(&hold);
-    if (count)
-        PyErr_SetString(PyExc_TypeError, "keyword arguments only");
-    else if (!core_fields_set(state, CORE_WEIGHTS, &given, values, names, &hold) && !begin_change(state, engine)) {
+    if (!core_fields_set(state, CORE_WEIGHTS, &given, values, count, names, &hold) && !begin_change(state, engine)) {
         Py_BEGIN_ALLOW_THREADS
         status = sluice_engine_set_weights(engine->engine, &given.weights, &given.options, &error);
         Py_END_ALLOW_THREADS
@@ -102,14 +96,6 @@ static PyObject *engine_info(PyObject *self, PyObject *unused)
                   : core_fields_get(core_state_of(self), CORE_ENGINE_INFO, &info);
 }
 
-/* Lengths of a plan's batch: an array of int64, or None. */
-static int get_lengths(const core_state *state, PyObject *lengths, const int64_t **address, core_hold *hold)
-{
-    const core_field field = {"lengths", 0, CORE_I64, false};
-    *address = NULL;
-    return core_field_set(state, &field, (void *)address, lengths, hold);
-}
-
 static PyObject *list_candidates(const core_state *state, const sluice_engine *engine, size_t rows, size_t steps,
                                  const int64_t *lengths, size_t count)
 {
@@ -117,12 +103,9 @@ static PyObject *list_candidates(const core_state *state, const sluice_engine *e
     for (size_t k = 0; list && k < count; k++) {
         sluice_candidate candidate = {.struct_size = sizeof candidate};
         sluice_error error;
-        PyObject *item = sluice_plan_get_candidate(engine, rows, steps, lengths, k, &candidate, &error)
-                             ? core_raise(state, &error)
-                             : core_fields_get(state, CORE_CANDIDATE, &candidate);
-        if (!item || PyList_Append(list, item))
-            Py_CLEAR(list);
-        Py_XDECREF(item);
+        core_append(&list, sluice_plan_get_candidate(engine, rows, steps, lengths, k, &candidate, &error)
+                               ? core_raise(state, &error)
+                               : core_fields_get(state, CORE_CANDIDATE, &candidate));
     }
     return list;
 }
@@ -134,7 +117,7 @@ static PyObject *engine_plan(PyObject *self, PyObject *args)
     sluice_plan plan = {.struct_size = sizeof plan};
     Py_ssize_t rows, steps;
     PyObject *given = Py_None, *dict = NULL;
-    const int64_t *lengths;
+    const int64_t *lengths = NULL;
     core_hold hold;
     sluice_error error;
     if (!PyArg_ParseTuple(args, "nn|O:plan", &rows, &steps, &given))
@@ -144,7 +127,7 @@ static PyObject *engine_plan(PyObject *self, PyObject *args)
     if (core_refuse_changed(state, (core_engine *)self))
         return NULL;
     core_hold_begin(&hold);
-    if (!get_lengths(state, given, &lengths, &hold)) {
+    if (!core_argument_set(state, "lengths", CORE_I64, &lengths, given, &hold)) {
         const sluice_status status = sluice_plan_get(engine, (size_t)rows, (size_t)steps, lengths, &plan, &error);
         dict = status ? core_raise(state, &error) : core_fields_get(state, CORE_PLAN, &plan);
         PyObject *list = dict ? list_candidates(state, engine, (size_t)rows, (size_t)steps, lengths, plan.candidates) : NULL;
@@ -156,44 +139,12 @@ static PyObject *engine_plan(PyObject *self, PyObject *args)
     return dict;
 }
 
-/* Whether a signal's handler has raised an exception, asked between timings. */
-static int is_interrupted(void *context)
-{
-    (void)context;
-    const PyGILState_STATE gil = PyGILState_Ensure();
-    const int interrupted = PyErr_CheckSignals();
-    PyGILState_Release(gil);
-    return interrupted;
-}
-
-static PyObject *engine_measure(PyObject *self, PyObject *args)
-{
-    const core_state *state = core_state_of(self);
-    const sluice_measure_options options = {.struct_size = sizeof options, .is_cancelled = is_interrupted};
-    core_engine *engine = (core_engine *)self;
-    Py_ssize_t rows, steps;
-    sluice_error error;
-    sluice_status status;
-    if (!PyArg_ParseTuple(args, "nn:measure", &rows, &steps))
-        return NULL;
-    if (rows < 0 || steps < 0)
-        return core_raise_argument(state, "rows and steps are not negative");
-    if (begin_change(state, engine))
-        return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = sluice_plan_measure(engine->engine, (size_t)rows, (size_t)steps, &options, &error);
-    Py_END_ALLOW_THREADS
-    engine->changes = false;
-    return PyErr_Occurred() ? NULL : core_finish(state, status, &error);
-}
-
 static PyMethodDef methods[] = {
     {"forward", (PyCFunction)(void (*)(void))core_forward, METH_FASTCALL | METH_KEYWORDS, NULL},
     {"set_model", engine_set_model, METH_O, NULL},
     {"set_weights", (PyCFunction)(void (*)(void))engine_set_weights, METH_FASTCALL | METH_KEYWORDS, NULL},
     {"info", engine_info, METH_NOARGS, NULL},
     {"plan", engine_plan, METH_VARARGS, NULL},
-    {"measure", engine_measure, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

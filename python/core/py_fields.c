@@ -9,6 +9,10 @@
     {                                                                                                                              \
 #field, offsetof(type, field), kind, true                                                                                  \
     }
+#define PART(type, part, field, kind)                                                                                              \
+    {                                                                                                                              \
+#field, offsetof(type, part.field), kind, false                                                                            \
+    }
 
 static const core_field batch[] = {
     FIELD(sluice_batch, steps, CORE_SIZE),
@@ -72,21 +76,14 @@ static const core_field gradient[] = {
 };
 
 static const core_field weights[] = {
-    {"layers", offsetof(core_weights, shape.layers), CORE_SIZE, false},
-    {"directions", offsetof(core_weights, shape.directions), CORE_SIZE, false},
-    {"inputs", offsetof(core_weights, shape.inputs), CORE_SIZE, false},
-    {"hidden", offsetof(core_weights, shape.hidden), CORE_SIZE, false},
-    {"has_bias", offsetof(core_weights, shape.has_bias), CORE_INT, false},
-    {"vocabulary", offsetof(core_weights, shape.vocabulary), CORE_SIZE, false},
-    {"classes", offsetof(core_weights, shape.classes), CORE_SIZE, false},
-    {"weight_ih", offsetof(core_weights, weights.weight_ih), CORE_ADDRESSES, false},
-    {"weight_hh", offsetof(core_weights, weights.weight_hh), CORE_ADDRESSES, false},
-    {"bias_ih", offsetof(core_weights, weights.bias_ih), CORE_ADDRESSES, false},
-    {"bias_hh", offsetof(core_weights, weights.bias_hh), CORE_ADDRESSES, false},
-    {"embedding", offsetof(core_weights, weights.embedding), CORE_F32, false},
-    {"head_weight", offsetof(core_weights, weights.head_weight), CORE_F32, false},
-    {"head_bias", offsetof(core_weights, weights.head_bias), CORE_F32, false},
-    {"unchecked", offsetof(core_weights, options.unchecked), CORE_INT, false},
+    PART(core_weights, shape, layers, CORE_SIZE),           PART(core_weights, shape, directions, CORE_SIZE),
+    PART(core_weights, shape, inputs, CORE_SIZE),           PART(core_weights, shape, hidden, CORE_SIZE),
+    PART(core_weights, shape, has_bias, CORE_INT),          PART(core_weights, shape, vocabulary, CORE_SIZE),
+    PART(core_weights, shape, classes, CORE_SIZE),          PART(core_weights, weights, weight_ih, CORE_ADDRESSES),
+    PART(core_weights, weights, weight_hh, CORE_ADDRESSES), PART(core_weights, weights, bias_ih, CORE_ADDRESSES),
+    PART(core_weights, weights, bias_hh, CORE_ADDRESSES),   PART(core_weights, weights, embedding, CORE_F32),
+    PART(core_weights, weights, head_weight, CORE_F32),     PART(core_weights, weights, head_bias, CORE_F32),
+    PART(core_weights, options, unchecked, CORE_INT),
 };
 
 static const core_field engine_options[] = {
@@ -97,28 +94,29 @@ static const core_field engine_options[] = {
 };
 
 static const core_field training[] = {
-    {"isa", offsetof(core_training, engine.isa), CORE_INT, false},
-    {"gemm", offsetof(core_training, engine.gemm), CORE_INT, false},
-    {"threads", offsetof(core_training, engine.threads), CORE_UNSIGNED, false},
-    {"optimizer", offsetof(core_training, trainer.optimizer), CORE_INT, false},
-    {"rate", offsetof(core_training, trainer.rate), CORE_DOUBLE, false},
-    {"momentum", offsetof(core_training, trainer.momentum), CORE_DOUBLE, false},
-    {"beta1", offsetof(core_training, trainer.beta1), CORE_DOUBLE, false},
-    {"beta2", offsetof(core_training, trainer.beta2), CORE_DOUBLE, false},
-    {"epsilon", offsetof(core_training, trainer.epsilon), CORE_DOUBLE, false},
-    {"weight_decay", offsetof(core_training, trainer.weight_decay), CORE_DOUBLE, false},
-    {"clip", offsetof(core_training, trainer.clip), CORE_DOUBLE, false},
-    {"schedule", offsetof(core_training, trainer.schedule), CORE_INT, false},
-    {"total_steps", offsetof(core_training, trainer.total_steps), CORE_UINT64, false},
-    {"warmup_steps", offsetof(core_training, trainer.warmup_steps), CORE_UINT64, false},
-    {"loss", offsetof(core_training, trainer.loss), CORE_INT, false},
-    {"every_step", offsetof(core_training, trainer.every_step), CORE_INT, false},
-    {"ignore", offsetof(core_training, trainer.ignore), CORE_INT, false},
-    {"label_smoothing", offsetof(core_training, trainer.label_smoothing), CORE_FLOAT, false},
-    {"dropout", offsetof(core_training, trainer.dropout), CORE_FLOAT, false},
-    {"seed", offsetof(core_training, trainer.seed), CORE_UINT64, false},
-    {"recompute", offsetof(core_training, trainer.recompute), CORE_SIZE, false},
-    {"class_weights", offsetof(core_training, trainer.class_weights), CORE_F32, false},
+    PART(core_training, engine, isa, CORE_INT),
+    PART(core_training, engine, gemm, CORE_INT),
+    PART(core_training, engine, threads, CORE_UNSIGNED),
+    PART(core_training, trainer, optimizer, CORE_INT),
+    PART(core_training, trainer, rate, CORE_DOUBLE),
+    PART(core_training, trainer, momentum, CORE_DOUBLE),
+    PART(core_training, trainer, beta1, CORE_DOUBLE),
+    PART(core_training, trainer, beta2, CORE_DOUBLE),
+    PART(core_training, trainer, epsilon, CORE_DOUBLE),
+    PART(core_training, trainer, weight_decay, CORE_DOUBLE),
+    PART(core_training, trainer, clip, CORE_DOUBLE),
+    PART(core_training, trainer, schedule, CORE_INT),
+    PART(core_training, trainer, total_steps, CORE_UINT64),
+    PART(core_training, trainer, warmup_steps, CORE_UINT64),
+    PART(core_training, trainer, loss, CORE_INT),
+    PART(core_training, trainer, every_step, CORE_INT),
+    PART(core_training, trainer, ignore, CORE_INT),
+    PART(core_training, trainer, label_smoothing, CORE_FLOAT),
+    PART(core_training, trainer, dropout, CORE_FLOAT),
+    PART(core_training, trainer, seed, CORE_UINT64),
+    PART(core_training, trainer, recompute, CORE_SIZE),
+    PART(core_training, trainer, class_weights, CORE_F32),
+    PART(core_training, trainer, shards, CORE_SIZE),
 };
 
 static const core_field names[] = {
@@ -259,10 +257,15 @@ static const core_field *find(const core_state *state, core_struct which, PyObje
     return NULL;
 }
 
-int core_fields_set(const core_state *state, core_struct which, void *at, PyObject *const *values, PyObject *given, core_hold *hold)
+int core_fields_set(const core_state *state, core_struct which, void *at, PyObject *const *values, Py_ssize_t positional,
+                    PyObject *given, core_hold *hold)
 {
     const Py_ssize_t count = given ? PyTuple_Size(given) : 0;
     size_t next = 0;
+    if (positional) {
+        PyErr_SetString(PyExc_TypeError, "keyword arguments only");
+        return -1;
+    }
     for (Py_ssize_t k = 0; k < count; k++) {
         const core_field *field = find(state, which, PyTuple_GetItem(given, k), &next);
         if (!field || core_field_set(state, field, at, values[k], hold))
@@ -276,11 +279,11 @@ int core_fields_set_dict(const core_state *state, core_struct which, void *at, P
     PyObject *name, *value;
     Py_ssize_t position = 0;
     size_t next = 0;
-    if (!PyDict_Check(fields)) {
+    if (fields && !PyDict_Check(fields)) {
         PyErr_Format(PyExc_TypeError, "a dict of fields is expected, not %R", fields);
         return -1;
     }
-    while (PyDict_Next(fields, &position, &name, &value)) {
+    while (fields && PyDict_Next(fields, &position, &name, &value)) {
         const core_field *field = find(state, which, name, &next);
         if (!field || core_field_set(state, field, at, value, hold))
             return -1;
@@ -288,13 +291,13 @@ int core_fields_set_dict(const core_state *state, core_struct which, void *at, P
     return 0;
 }
 
-int core_fields_set_call(const core_state *state, core_struct which, void *at, PyObject *args, PyObject *kwargs, core_hold *hold)
+int core_options_set(const core_state *state, sluice_engine_options *options, PyObject *fields)
 {
-    if (PyTuple_Size(args)) {
-        PyErr_SetString(PyExc_TypeError, "keyword arguments only");
-        return -1;
-    }
-    return kwargs ? core_fields_set_dict(state, which, at, kwargs, hold) : 0;
+    core_hold hold;
+    core_hold_begin(&hold);
+    const int failed = core_fields_set_dict(state, CORE_ENGINE_OPTIONS, options, fields, &hold);
+    core_hold_end(&hold);
+    return failed;
 }
 
 PyObject *core_fields_get(const core_state *state, core_struct which, const void *at)

@@ -1,7 +1,6 @@
 /* Model: loaded, made of arrays, of a network or at random; saved and described. */
 #include "py_core.h"
 
-/* An object of a model that a call has made; an exception of its failure. */
 PyObject *core_model_wrap(const core_state *state, sluice_status status, sluice_model *model, const sluice_error *error)
 {
     if (status)
@@ -23,11 +22,11 @@ static PyObject *model_load(PyObject *type, PyObject *args, PyObject *kwargs)
     core_hold hold;
     sluice_model *model = NULL;
     sluice_error error;
-    sluice_status status;
+    sluice_status status = SLUICE_STATUS_OK;
     if (!PyArg_ParseTuple(args, "O:load", &from))
         return NULL;
     core_hold_begin(&hold);
-    int failed = kwargs && core_fields_set_dict(state, CORE_NAMES, &names, kwargs, &hold);
+    int failed = core_fields_set_dict(state, CORE_NAMES, &names, kwargs, &hold);
     Py_buffer bytes = {.obj = NULL};
     if (!failed)
         failed = PyUnicode_Check(from) ? !PyUnicode_FSConverter(from, &path) : PyObject_GetBuffer(from, &bytes, PyBUF_SIMPLE);
@@ -54,9 +53,11 @@ static PyObject *model_of_weights(PyObject *type, PyObject *args, PyObject *kwar
     sluice_model *model = NULL;
     sluice_error error;
     sluice_status status = SLUICE_STATUS_OK;
+    if (!PyArg_ParseTuple(args, ":of_weights"))
+        return NULL;
     given.weights.shape = &given.shape;
     core_hold_begin(&hold);
-    const int failed = core_fields_set_call(state, CORE_WEIGHTS, &given, args, kwargs, &hold);
+    const int failed = core_fields_set_dict(state, CORE_WEIGHTS, &given, kwargs, &hold);
     if (!failed) {
         Py_BEGIN_ALLOW_THREADS
         status = sluice_model_create(&given.weights, &model, &error);
@@ -105,7 +106,7 @@ static PyObject *model_initial(PyObject *type, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTuple(args, "iKO:initial", &initializer, &seed, &names))
         return NULL;
     core_hold_begin(&hold);
-    int failed = kwargs && core_fields_set_dict(state, CORE_WEIGHTS, &given, kwargs, &hold);
+    int failed = core_fields_set_dict(state, CORE_WEIGHTS, &given, kwargs, &hold);
     failed = failed || get_class_names(names, given.shape.classes, &class_names, &tuple, &hold);
     if (!failed) {
         Py_BEGIN_ALLOW_THREADS
@@ -128,7 +129,7 @@ static PyObject *model_save(PyObject *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTuple(args, "O&:save", PyUnicode_FSConverter, &path))
         return NULL;
     core_hold_begin(&hold);
-    const int failed = kwargs && core_fields_set_dict(state, CORE_NAMES, &names, kwargs, &hold);
+    const int failed = core_fields_set_dict(state, CORE_NAMES, &names, kwargs, &hold);
     if (!failed) {
         Py_BEGIN_ALLOW_THREADS
         status = sluice_model_save(((core_model *)self)->model, PyBytes_AsString(path), &names, &error);

@@ -12,12 +12,8 @@ static PyObject *environment(PyObject *module, PyObject *args, PyObject *kwargs)
     const core_state *state = state_of_module(module);
     sluice_engine_options options = {.struct_size = sizeof options};
     sluice_environment found = {.struct_size = sizeof found};
-    core_hold hold;
     sluice_error error;
-    core_hold_begin(&hold);
-    const int failed = core_fields_set_call(state, CORE_ENGINE_OPTIONS, &options, args, kwargs, &hold);
-    core_hold_end(&hold);
-    if (failed)
+    if (!PyArg_ParseTuple(args, ":environment") || core_options_set(state, &options, kwargs))
         return NULL;
     return sluice_environment_get(&options, &found, &error) ? core_raise(state, &error)
                                                             : core_fields_get(state, CORE_ENVIRONMENT, &found);
@@ -33,6 +29,10 @@ static PyObject *count_fork(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     {"count_fork", count_fork, METH_NOARGS, NULL},
+    {"exchange_gather", core_exchange_gather, METH_VARARGS, NULL},
+    {"exchange_sum", core_exchange_sum, METH_VARARGS, NULL},
+    {"shards_cut", core_shards_cut, METH_VARARGS, NULL},
+    {"shards_of_rank", core_shards_of_rank, METH_VARARGS, NULL},
     {"environment", (PyCFunction)(void (*)(void))environment, METH_VARARGS | METH_KEYWORDS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -43,48 +43,39 @@ static int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **type)
     return *type ? PyModule_AddType(module, *type) : -1;
 }
 
-/* The word of an enum's value; NULL past the last. */
-typedef const char *core_name(int value);
+/* Tuples of the words of enums, by value. */
+static const char *const word_tuples[] = {"ISAS", "GEMMS", "SCHEDULES", "PRECISIONS", "FUNCTIONS"};
+enum { WORD_TUPLES = sizeof word_tuples / sizeof word_tuples[0] };
 
-static const char *isa_name(int value)
+/* The word of a value; NULL past the last. */
+static const char *word_of(size_t tuple, int value)
 {
-    return sluice_isa_get_name((sluice_isa)value);
-}
-
-static const char *gemm_name(int value)
-{
-    return sluice_gemm_get_name((sluice_gemm)value);
-}
-
-static const char *schedule_name(int value)
-{
-    return sluice_schedule_get_name((sluice_schedule)value);
-}
-
-static const char *precision_name(int value)
-{
-    return sluice_precision_get_name((sluice_precision)value);
-}
-
-static const char *function_name(int value)
-{
-    return sluice_function_get_name((sluice_function)value);
-}
-
-/* The names of an enum's values from 0 on, as a tuple named `name` of the module. */
-static int add_names(PyObject *module, const char *name, core_name *get)
-{
-    PyObject *list = PyList_New(0), *tuple = NULL;
-    for (int value = 0; list && get(value); value++) {
-        PyObject *word = PyUnicode_FromString(get(value));
-        if (!word || PyList_Append(list, word))
-            Py_CLEAR(list);
-        Py_XDECREF(word);
+    switch (tuple) {
+    case 0:
+        return sluice_isa_get_name((sluice_isa)value);
+    case 1:
+        return sluice_gemm_get_name((sluice_gemm)value);
+    case 2:
+        return sluice_schedule_get_name((sluice_schedule)value);
+    case 3:
+        return sluice_precision_get_name((sluice_precision)value);
+    default:
+        return sluice_function_get_name((sluice_function)value);
     }
-    tuple = list ? PyList_AsTuple(list) : NULL;
-    Py_XDECREF(list);
-    const int failed = tuple ? PyModule_AddObjectRef(module, name, tuple) : -1;
-    Py_XDECREF(tuple);
+}
+
+static int add_words(PyObject *module)
+{
+    int failed = 0;
+    for (size_t tuple = 0; !failed && tuple < WORD_TUPLES; tuple++) {
+        PyObject *list = PyList_New(0);
+        for (int value = 0; list && word_of(tuple, value); value++)
+            core_append(&list, PyUnicode_FromString(word_of(tuple, value)));
+        PyObject *words = list ? PyList_AsTuple(list) : NULL;
+        failed = words ? PyModule_AddObjectRef(module, word_tuples[tuple], words) : -1;
+        Py_XDECREF(words);
+        Py_XDECREF(list);
+    }
     return failed;
 }
 
@@ -94,10 +85,7 @@ static int fill(PyObject *module)
     return core_state_fill(state) || add_type(module, &core_model_spec, &state->model) ||
                    add_type(module, &core_engine_spec, &state->engine) || add_type(module, &core_tape_spec, &state->tape) ||
                    add_type(module, &core_streams_spec, &state->streams) || add_type(module, &core_trainer_spec, &state->trainer) ||
-                   add_names(module, "ISAS", isa_name) || add_names(module, "GEMMS", gemm_name) ||
-                   add_names(module, "SCHEDULES", schedule_name) || add_names(module, "PRECISIONS", precision_name) ||
-                   add_names(module, "FUNCTIONS", function_name) ||
-                   PyModule_AddStringConstant(module, "VERSION", sluice_version_get())
+                   add_words(module) || PyModule_AddStringConstant(module, "VERSION", sluice_version_get())
                ? -1
                : 0;
 }

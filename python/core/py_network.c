@@ -49,7 +49,6 @@ PyObject *core_model_of_network(PyObject *type, PyObject *args, PyObject *kwargs
     const core_state *state = PyType_GetModuleState((PyTypeObject *)type);
     sluice_network network = {.struct_size = sizeof network};
     sluice_gradient parameters = {0}; /* whose parameters are as sluice_parameter's, but that they may be written */
-    const core_field field = {"parameters", offsetof(sluice_gradient, parameters), CORE_PARAMETERS, false};
     PyObject *given[2], *layers = NULL;
     core_hold hold;
     sluice_model *model = NULL;
@@ -63,11 +62,11 @@ PyObject *core_model_of_network(PyObject *type, PyObject *args, PyObject *kwargs
     sluice_layer *at = layers ? core_hold_allocate(&hold, network.layer_count, sizeof *at) : NULL;
     network.layers = at;
     int failed = at ? 0 : -1;
-    if (!failed && kwargs)
+    if (!failed)
         failed = core_fields_set_dict(state, CORE_NETWORK, &network, kwargs, &hold);
     for (size_t k = 0; !failed && k < network.layer_count; k++)
         failed = set_layer(state, &at[k], PyTuple_GetItem(layers, (Py_ssize_t)k), &hold);
-    failed = failed ? failed : core_field_set(state, &field, &parameters, given[1], &hold);
+    failed = failed ? failed : core_argument_set(state, "parameters", CORE_PARAMETERS, &parameters, given[1], &hold);
     sluice_parameter *list = failed ? NULL : core_hold_allocate(&hold, parameters.parameter_count, sizeof *list);
     for (size_t k = 0; list && k < parameters.parameter_count; k++) {
         const sluice_parameter_gradient *from = &parameters.parameters[k];
@@ -91,12 +90,8 @@ static PyObject *describe_cells(const core_state *state, const sluice_layer *lay
 {
     const size_t directions = layer->cells ? (layer->direction == SLUICE_DIRECTION_BOTH ? 2 : 1) : 0;
     PyObject *list = PyList_New(0);
-    for (size_t k = 0; list && k < directions; k++) {
-        PyObject *cell = core_fields_get(state, CORE_CELL, &layer->cells[k]);
-        if (!cell || PyList_Append(list, cell))
-            Py_CLEAR(list);
-        Py_XDECREF(cell);
-    }
+    for (size_t k = 0; list && k < directions; k++)
+        core_append(&list, core_fields_get(state, CORE_CELL, &layer->cells[k]));
     return list;
 }
 
@@ -114,9 +109,9 @@ static PyObject *describe_layers(const core_state *state, const sluice_model *mo
     for (size_t k = 0; list && k < network->layer_count; k++) {
         PyObject *layer = core_fields_get(state, CORE_LAYER, &network->layers[k]);
         if (!layer || set_item(layer, "width", PyLong_FromSize_t(sluice_model_get_width(model, k))) ||
-            set_item(layer, "cells", describe_cells(state, &network->layers[k])) || PyList_Append(list, layer))
-            Py_CLEAR(list);
-        Py_XDECREF(layer);
+            set_item(layer, "cells", describe_cells(state, &network->layers[k])))
+            Py_CLEAR(layer);
+        core_append(&list, layer);
     }
     return list;
 }
@@ -126,12 +121,8 @@ static PyObject *list_classes(const sluice_model *model, size_t classes)
     if (!sluice_model_get_class(model, 0))
         return Py_NewRef(Py_None);
     PyObject *list = PyList_New(0);
-    for (size_t k = 0; list && k < classes; k++) {
-        PyObject *name = core_text(sluice_model_get_class(model, k));
-        if (!name || PyList_Append(list, name))
-            Py_CLEAR(list);
-        Py_XDECREF(name);
-    }
+    for (size_t k = 0; list && k < classes; k++)
+        core_append(&list, core_text(sluice_model_get_class(model, k)));
     return list;
 }
 
@@ -173,10 +164,8 @@ PyObject *core_model_tensors(PyObject *self, PyObject *unused)
         for (int tensor = 0; list && tensor <= SLUICE_TENSOR_SHIFT; tensor++) {
             size_t count;
             const float *values = sluice_model_get_parameter(model, place / 2, place % 2, (sluice_tensor)tensor, &count);
-            PyObject *item = values ? copy_parameter(place / 2, place % 2, tensor, values, count) : NULL;
-            if (values && (!item || PyList_Append(list, item)))
-                Py_CLEAR(list);
-            Py_XDECREF(item);
+            if (values)
+                core_append(&list, copy_parameter(place / 2, place % 2, tensor, values, count));
         }
     return list;
 }

@@ -89,6 +89,13 @@ PyObject *core_finish(const core_state *state, sluice_status status, const sluic
     return status ? core_raise(state, error) : Py_NewRef(Py_None);
 }
 
+void core_append(PyObject **list, PyObject *item)
+{
+    if (*list && (!item || PyList_Append(*list, item)))
+        Py_CLEAR(*list);
+    Py_XDECREF(item);
+}
+
 void core_free(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);

@@ -50,12 +50,11 @@ static PyObject *streams_get_slots(PyObject *self, void *unused)
 }
 
 /* get(slot, h, c) writes to arrays, set(slot, h, c) reads them; None: not wanted, or as in a new set. */
-static PyObject *exchange(PyObject *self, PyObject *args, core_kind kind)
+static PyObject *copy_state(PyObject *self, PyObject *args, core_kind kind)
 {
     const core_state *state = core_state_of(self);
     sluice_streams *streams = ((core_streams *)self)->streams;
-    const core_field fields[] = {{"h", 0, kind, false}, {"c", sizeof(float *), kind, false}};
-    float *arrays[2] = {NULL, NULL};
+    float *h = NULL, *c = NULL;
     PyObject *given[2];
     Py_ssize_t slot;
     core_hold hold;
@@ -64,24 +63,23 @@ static PyObject *exchange(PyObject *self, PyObject *args, core_kind kind)
     if (!PyArg_ParseTuple(args, "nOO", &slot, &given[0], &given[1]))
         return NULL;
     core_hold_begin(&hold);
-    int failed = 0;
-    for (size_t k = 0; !failed && k < 2; k++)
-        failed = core_field_set(state, &fields[k], (void *)arrays, given[k], &hold);
+    const int failed =
+        core_argument_set(state, "h", kind, &h, given[0], &hold) || core_argument_set(state, "c", kind, &c, given[1], &hold);
     if (!failed)
-        status = kind == CORE_F32_OUT ? sluice_streams_get(streams, (size_t)slot, arrays[0], arrays[1], &error)
-                                      : sluice_streams_set(streams, (size_t)slot, arrays[0], arrays[1], &error);
+        status = kind == CORE_F32_OUT ? sluice_streams_get(streams, (size_t)slot, h, c, &error)
+                                      : sluice_streams_set(streams, (size_t)slot, h, c, &error);
     core_hold_end(&hold);
     return failed ? NULL : core_finish(state, status, &error);
 }
 
 static PyObject *streams_get(PyObject *self, PyObject *args)
 {
-    return exchange(self, args, CORE_F32_OUT);
+    return copy_state(self, args, CORE_F32_OUT);
 }
 
 static PyObject *streams_set(PyObject *self, PyObject *args)
 {
-    return exchange(self, args, CORE_F32);
+    return copy_state(self, args, CORE_F32);
 }
 
 static PyObject *streams_save(PyObject *self, PyObject *argument)

@@ -6,19 +6,14 @@ static PyObject *tape_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     const core_state *state = PyType_GetModuleState(type);
     sluice_tape_options options = {.struct_size = sizeof options};
     PyObject *owner;
-    Py_ssize_t recompute = 0;
     sluice_error error;
     if (kwargs && PyDict_Size(kwargs)) {
         PyErr_SetString(PyExc_TypeError, "Tape takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "O!|ni:Tape", state->engine, &owner, &recompute, &options.keep))
+    if (!PyArg_ParseTuple(args, "O!|p:Tape", state->engine, &owner, &options.keep) ||
+        core_refuse_changed(state, (core_engine *)owner))
         return NULL;
-    if (recompute < 0)
-        return core_raise_argument(state, "recompute is not negative");
-    if (core_refuse_changed(state, (core_engine *)owner))
-        return NULL;
-    options.recompute = (size_t)recompute;
     core_tape *tape = (core_tape *)PyType_GenericAlloc(type, 0);
     if (!tape)
         return NULL;
@@ -37,24 +32,16 @@ static void tape_dealloc(PyObject *self)
     core_free(self);
 }
 
-static PyObject *tape_get_bytes(PyObject *self, void *unused)
-{
-    (void)unused;
-    return PyLong_FromSize_t(sluice_tape_get_bytes(((core_tape *)self)->tape));
-}
-
 static PyMethodDef tape_methods[] = {
     {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL | METH_KEYWORDS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef tape_values[] = {
-    {"bytes", tape_get_bytes, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyType_Slot tape_slots[] = {
-    {Py_tp_new, tape_new}, {Py_tp_dealloc, tape_dealloc}, {Py_tp_methods, tape_methods}, {Py_tp_getset, tape_values}, {0, NULL},
+    {Py_tp_new, tape_new},
+    {Py_tp_dealloc, tape_dealloc},
+    {Py_tp_methods, tape_methods},
+    {0, NULL},
 };
 
 PyType_Spec core_tape_spec = {"sluice._core.Tape", sizeof(core_tape), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, tape_slots};

@@ -4,30 +4,37 @@
 typedef struct core_trainer {
     PyObject_HEAD sluice_trainer *trainer;
     bool is_used; /**< by a call, now */
+    core_exchange exchange;
 } core_trainer;
 
+/* Trainer(model, exchange, **options) */
 static PyObject *trainer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     const core_state *state = PyType_GetModuleState(type);
     core_training given = {.engine = {.struct_size = sizeof given.engine}, .trainer = {.struct_size = sizeof given.trainer}};
     core_model *model;
+    PyObject *exchange = Py_None;
     core_hold hold;
     sluice_error error;
     sluice_status status = SLUICE_STATUS_OK;
-    if (!PyArg_ParseTuple(args, "O!:Trainer", state->model, &model))
+    if (!PyArg_ParseTuple(args, "O!|O:Trainer", state->model, &model, &exchange))
         return NULL;
     core_hold_begin(&hold);
-    const int failed = kwargs && core_fields_set_dict(state, CORE_TRAINING, &given, kwargs, &hold);
+    const int failed = core_fields_set_dict(state, CORE_TRAINING, &given, kwargs, &hold);
     core_trainer *trainer = failed ? NULL : (core_trainer *)PyType_GenericAlloc(type, 0);
+    if (trainer && core_exchange_begin(&trainer->exchange, exchange))
+        Py_CLEAR(trainer);
     if (trainer) {
         Py_BEGIN_ALLOW_THREADS
         status = sluice_trainer_create(model->model, &given.engine, &given.trainer, &trainer->trainer, &error);
+        if (!status)
+            status = sluice_trainer_set_exchange(trainer->trainer, &trainer->exchange.exchange, &error);
         Py_END_ALLOW_THREADS
     }
     core_hold_end(&hold);
     if (trainer && status) {
+        core_exchange_raise(state, &trainer->exchange, &error);
         Py_CLEAR(trainer);
-        core_raise(state, &error);
     }
     return (PyObject *)trainer;
 }
@@ -35,6 +42,7 @@ static PyObject *trainer_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 static void trainer_dealloc(PyObject *self)
 {
     sluice_trainer_destroy(((core_trainer *)self)->trainer);
+    core_exchange_end(&((core_trainer *)self)->exchange);
     core_free(self);
 }
 
@@ -56,32 +64,31 @@ typedef sluice_status core_train(sluice_trainer *, const sluice_batch *, const i
 static PyObject *run_batch(PyObject *self, PyObject *args, PyObject *kwargs, core_train *call)
 {
     const core_state *state = core_state_of(self);
-    const core_field fields[] = {{"labels", 0, CORE_I32, false}, {"values", sizeof(void *), CORE_F32, false}};
     core_trainer *trainer = (core_trainer *)self;
     sluice_batch batch = {.struct_size = sizeof batch};
     sluice_report report = {.struct_size = sizeof report};
-    const void *targets[] = {NULL, NULL};
-    PyObject *given[] = {NULL, NULL};
+    const int32_t *labels = NULL;
+    const float *values = NULL;
+    PyObject *given[2];
     core_hold hold;
     sluice_error error;
     sluice_status status = SLUICE_STATUS_OK;
     if (!PyArg_ParseTuple(args, "OO", &given[0], &given[1]))
         return NULL;
     core_hold_begin(&hold);
-    int failed = kwargs && core_fields_set_dict(state, CORE_BATCH, &batch, kwargs, &hold);
-    for (size_t k = 0; !failed && k < 2; k++)
-        failed = core_field_set(state, &fields[k], targets, given[k], &hold);
-    failed = failed || begin_call(state, trainer);
+    const int failed = core_fields_set_dict(state, CORE_BATCH, &batch, kwargs, &hold) ||
+                       core_argument_set(state, "labels", CORE_I32, &labels, given[0], &hold) ||
+                       core_argument_set(state, "values", CORE_F32, &values, given[1], &hold) || begin_call(state, trainer);
     if (!failed) {
         Py_BEGIN_ALLOW_THREADS
-        status = call(trainer->trainer, &batch, targets[0], targets[1], &report, &error);
+        status = call(trainer->trainer, &batch, labels, values, &report, &error);
         Py_END_ALLOW_THREADS
         trainer->is_used = false;
     }
     core_hold_end(&hold);
     if (failed)
         return NULL;
-    return status ? core_raise(state, &error) : core_fields_get(state, CORE_REPORT, &report);
+    return status ? core_exchange_raise(state, &trainer->exchange, &error) : core_fields_get(state, CORE_REPORT, &report);
 }
 
 static PyObject *trainer_step(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -94,23 +101,21 @@ static PyObject *trainer_evaluate(PyObject *self, PyObject *args, PyObject *kwar
     return run_batch(self, args, kwargs, sluice_trainer_evaluate);
 }
 
-/* save(path, note): a checkpoint; save_model(path): the model as it is now. */
-static PyObject *save(PyObject *self, PyObject *args, bool is_checkpoint)
+/* save_model(path): the model as it is now. */
+static PyObject *trainer_save_model(PyObject *self, PyObject *argument)
 {
     const core_state *state = core_state_of(self);
     core_trainer *trainer = (core_trainer *)self;
-    const char *note = NULL;
     PyObject *path;
     sluice_error error;
     sluice_status status = SLUICE_STATUS_OK;
-    if (!PyArg_ParseTuple(args, is_checkpoint ? "O&|z" : "O&", PyUnicode_FSConverter, &path, &note))
+    if (!PyUnicode_FSConverter(argument, &path))
         return NULL;
     const int failed = begin_call(state, trainer);
     if (!failed) {
         const char *name = PyBytes_AsString(path);
         Py_BEGIN_ALLOW_THREADS
-        status = is_checkpoint ? sluice_trainer_save(trainer->trainer, NULL, name, note, &error)
-                               : sluice_model_save(sluice_trainer_get_model(trainer->trainer), name, NULL, &error);
+        status = sluice_model_save(sluice_trainer_get_model(trainer->trainer), name, NULL, &error);
         Py_END_ALLOW_THREADS
         trainer->is_used = false;
     }
@@ -118,54 +123,10 @@ static PyObject *save(PyObject *self, PyObject *args, bool is_checkpoint)
     return failed ? NULL : core_finish(state, status, &error);
 }
 
-static PyObject *trainer_save(PyObject *self, PyObject *args)
-{
-    return save(self, args, true);
-}
-
-static PyObject *trainer_save_model(PyObject *self, PyObject *args)
-{
-    return save(self, args, false);
-}
-
-/* load(path, **engine options): (Trainer, note) of a checkpoint. */
-static PyObject *trainer_load(PyObject *type, PyObject *args, PyObject *kwargs)
-{
-    const core_state *state = PyType_GetModuleState((PyTypeObject *)type);
-    sluice_engine_options options = {.struct_size = sizeof options};
-    PyObject *path;
-    char *note = NULL;
-    core_hold hold;
-    sluice_error error;
-    sluice_status status = SLUICE_STATUS_OK;
-    if (!PyArg_ParseTuple(args, "O&:load", PyUnicode_FSConverter, &path))
-        return NULL;
-    core_hold_begin(&hold);
-    const int failed = kwargs && core_fields_set_dict(state, CORE_ENGINE_OPTIONS, &options, kwargs, &hold);
-    core_hold_end(&hold);
-    core_trainer *trainer = failed ? NULL : (core_trainer *)PyType_GenericAlloc((PyTypeObject *)type, 0);
-    if (trainer) {
-        const char *name = PyBytes_AsString(path);
-        Py_BEGIN_ALLOW_THREADS
-        status = sluice_trainer_load(name, &options, &trainer->trainer, NULL, &note, &error);
-        Py_END_ALLOW_THREADS
-    }
-    Py_DECREF(path);
-    if (trainer && status) {
-        Py_DECREF(trainer);
-        return core_raise(state, &error);
-    }
-    PyObject *pair = trainer ? Py_BuildValue("(NN)", trainer, core_text(note)) : NULL;
-    sluice_free(note);
-    return pair;
-}
-
 static PyMethodDef methods[] = {
     {"step", (PyCFunction)(void (*)(void))trainer_step, METH_VARARGS | METH_KEYWORDS, NULL},
     {"evaluate", (PyCFunction)(void (*)(void))trainer_evaluate, METH_VARARGS | METH_KEYWORDS, NULL},
-    {"save", trainer_save, METH_VARARGS, NULL},
-    {"save_model", trainer_save_model, METH_VARARGS, NULL},
-    {"load", (PyCFunction)(void (*)(void))trainer_load, METH_VARARGS | METH_KEYWORDS | METH_CLASS, NULL},
+    {"save_model", trainer_save_model, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -136,43 +136,44 @@ static int get_numbers(PyObject *item, size_t *numbers, size_t count)
 
 enum { OUTPUT_NUMBERS = 4, PARAMETER_NUMBERS = 5 };
 
+/* A sequence of tuples of `width` ints as numbers [*count][width], held; NULL with an exception. */
+static const size_t *get_table(PyObject *value, size_t width, size_t *count, core_hold *hold)
+{
+    PyObject *tuple = tuple_of(value, count);
+    size_t *numbers = tuple ? core_hold_allocate(hold, *count, width * sizeof *numbers) : NULL;
+    for (size_t k = 0; numbers && k < *count; k++)
+        if (get_numbers(PyTuple_GetItem(tuple, (Py_ssize_t)k), &numbers[k * width], width))
+            numbers = NULL;
+    Py_XDECREF(tuple);
+    return numbers;
+}
+
 static int set_outputs(void *at, PyObject *value, core_hold *hold)
 {
     sluice_batch *batch = at;
-    size_t numbers[OUTPUT_NUMBERS];
-    PyObject *tuple = tuple_of(value, &batch->output_count);
-    sluice_output *outputs = tuple ? core_hold_allocate(hold, batch->output_count, sizeof *outputs) : NULL;
-    int failed = outputs ? 0 : -1;
-    for (size_t k = 0; !failed && k < batch->output_count; k++) {
-        failed = get_numbers(PyTuple_GetItem(tuple, (Py_ssize_t)k), numbers, OUTPUT_NUMBERS);
-        if (!failed)
-            outputs[k] = (sluice_output){
-                .layer = numbers[0], .at = (float *)numbers[1], .row_stride = numbers[2], .step_stride = numbers[3]};
-    }
-    Py_XDECREF(tuple);
+    const size_t *numbers = get_table(value, OUTPUT_NUMBERS, &batch->output_count, hold);
+    sluice_output *outputs = numbers ? core_hold_allocate(hold, batch->output_count, sizeof *outputs) : NULL;
+    for (size_t k = 0; outputs && k < batch->output_count; k++, numbers += OUTPUT_NUMBERS)
+        outputs[k] =
+            (sluice_output){.layer = numbers[0], .at = (float *)numbers[1], .row_stride = numbers[2], .step_stride = numbers[3]};
     batch->outputs = outputs;
-    return failed;
+    return outputs ? 0 : -1;
 }
 
 static int set_parameters(void *at, PyObject *value, core_hold *hold)
 {
     sluice_gradient *gradient = at;
-    size_t numbers[PARAMETER_NUMBERS];
-    PyObject *tuple = tuple_of(value, &gradient->parameter_count);
-    sluice_parameter_gradient *parameters = tuple ? core_hold_allocate(hold, gradient->parameter_count, sizeof *parameters) : NULL;
-    int failed = parameters ? 0 : -1;
-    for (size_t k = 0; !failed && k < gradient->parameter_count; k++) {
-        failed = get_numbers(PyTuple_GetItem(tuple, (Py_ssize_t)k), numbers, PARAMETER_NUMBERS);
-        if (!failed)
-            parameters[k] = (sluice_parameter_gradient){.layer = numbers[0],
-                                                        .direction = numbers[1],
-                                                        .tensor = (sluice_tensor)numbers[2],
-                                                        .count = numbers[3],
-                                                        .values = (float *)numbers[4]};
-    }
-    Py_XDECREF(tuple);
+    const size_t *numbers = get_table(value, PARAMETER_NUMBERS, &gradient->parameter_count, hold);
+    sluice_parameter_gradient *parameters =
+        numbers ? core_hold_allocate(hold, gradient->parameter_count, sizeof *parameters) : NULL;
+    for (size_t k = 0; parameters && k < gradient->parameter_count; k++, numbers += PARAMETER_NUMBERS)
+        parameters[k] = (sluice_parameter_gradient){.layer = numbers[0],
+                                                    .direction = numbers[1],
+                                                    .tensor = (sluice_tensor)numbers[2],
+                                                    .count = numbers[3],
+                                                    .values = (float *)numbers[4]};
     gradient->parameters = parameters;
-    return failed;
+    return parameters ? 0 : -1;
 }
 
 static int set_activation(const core_field *field, void *at, PyObject *value)
@@ -292,6 +293,12 @@ int core_field_set(const core_state *state, const core_field *field, void *at, P
     default:
         return set_array(field, at, value, hold);
     }
+}
+
+int core_argument_set(const core_state *state, const char *name, core_kind kind, void *at, PyObject *value, core_hold *hold)
+{
+    const core_field field = {name, 0, kind, false};
+    return core_field_set(state, &field, at, value, hold);
 }
 
 PyObject *core_field_get(const core_field *field, const void *at)

@@ -5,7 +5,7 @@
 
 import os
 
-from sluice import _core
+from sluice import _core, ranks
 from sluice._core import VERSION as __version__
 from sluice._errors import (ArgumentError, CancelledError, DataError, Error, FileError, NoInputError, NoMemoryError, NotFittedError,
                             TooLargeError, UnsupportedError)
@@ -17,4 +17,5 @@ from sluice.classifier import Classifier
 os.register_at_fork(after_in_child=_core.count_fork)
 
 __all__ = ["ArgumentError", "CancelledError", "Classifier", "DataError", "Error", "FileError", "Info", "Model", "NoInputError",
-           "NoMemoryError", "NotFittedError", "Streams", "TooLargeError", "UnsupportedError", "environment", "from_arrays", "load", "random_model"]
+           "NoMemoryError", "NotFittedError", "Streams", "TooLargeError", "UnsupportedError", "environment", "from_arrays", "load", "random_model",
+           "ranks"]

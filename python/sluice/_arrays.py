@@ -33,6 +33,14 @@ def as_array(given, name):
         raise ArgumentError(f"{name}: no array can be made of a {type(given).__name__}: {error}") from error
 
 
+def with_dims(given, name, dims):
+    """as_array, of so many dimensions."""
+    array = as_array(given, name)
+    if array.ndim != dims:
+        raise ArgumentError(f"{name}: an array of {dims} dimensions is expected; its shape is {array.shape}")
+    return array
+
+
 def as_integer(given, name, limit):
     """An int from 0 to below a limit, of any integer, NumPy's too."""
     try:
@@ -53,9 +61,7 @@ def is_strided(array):
 
 def as_floats(given, name, dims, strided=False):
     """A float32 array of so many dimensions, contiguous; with `strided` each vector of the last axis by itself."""
-    array = as_array(given, name)
-    if array.ndim != dims:
-        raise ArgumentError(f"{name}: an array of {dims} dimensions is expected; its shape is {array.shape}")
+    array = with_dims(given, name, dims)
     if array.dtype != F32:
         if not np.can_cast(array.dtype, F32, "same_kind"):
             raise ArgumentError(f"{name}: real numbers are expected; its type is {array.dtype}")
@@ -67,9 +73,7 @@ def as_floats(given, name, dims, strided=False):
 
 def as_integers(given, name, dtype, dims):
     """A contiguous array of so many dimensions of an integer type that holds all its values."""
-    array = as_array(given, name)
-    if array.ndim != dims:
-        raise ArgumentError(f"{name}: an array of {dims} dimensions is expected; its shape is {array.shape}")
+    array = with_dims(given, name, dims)
     if array.size == 0:
         return np.zeros(array.shape, dtype)
     if array.dtype.kind not in "iu":

@@ -10,7 +10,7 @@ Enums are ints, as in the headers; their names are in the tuples below, by value
 """
 
 import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Buffer = bytes | bytearray | memoryview | array.array[Any] | NDArray[Any]  # collections.abc.Buffer, from Python 3.12 on
 Array = int | Buffer | None
 Addresses = Sequence[int | None] | None
+Exchange = tuple[int, int, Callable[[int, memoryview, int, memoryview], Any], bool] | None  # rank, ranks, send_receive, from_thread
 
 VERSION: str
 ISAS: tuple[str, ...]
@@ -100,6 +101,7 @@ class Training(TypedDict, total=False):
     seed: int
     recompute: int
     class_weights: Array  # float32 [C]
+    shards: int
 
 class Batch(TypedDict, total=False):
     """sluice_batch."""
@@ -206,15 +208,12 @@ class Engine:
         """Take other weights of the same shape from the caller's arrays."""
     def info(self) -> dict[str, int]: ...
     def plan(self, rows: int, steps: int, lengths: Array = None, /) -> dict[str, Any]: ...
-    def measure(self, rows: int, steps: int, /) -> None: ...
 
 class Tape:
     """What a forward call of a training engine leaves for its gradient; keeps the engine alive."""
 
-    def __new__(cls, engine: Engine, recompute: int = 0, keep: int = 0, /) -> Tape: ...
+    def __new__(cls, engine: Engine, keep: bool = False, /) -> Tape: ...
     def backward(self, **gradient: Unpack[Gradient]) -> None: ...
-    @property
-    def bytes(self) -> int: ...
 
 class Streams:
     """States of sequences that arrive in pieces."""
@@ -229,20 +228,27 @@ class Streams:
 class Trainer:
     """A model being trained, and its optimiser. One call at a time: sluice.ArgumentError where two threads use it."""
 
-    def __new__(cls, model: Model, /, **options: Unpack[Training]) -> Trainer: ...
+    def __new__(cls, model: Model, exchange: Exchange = None, /, **options: Unpack[Training]) -> Trainer: ...
     def step(self, labels: Array, values: Array, /, **batch: Unpack[Batch]) -> dict[str, Any]:
         """One update by a batch with labels, int32 [N] or [N][T], or values, float32; the fields of sluice_report."""
     def evaluate(self, labels: Array, values: Array, /, **batch: Unpack[Batch]) -> dict[str, Any]:
         """The loss of a batch as it stands."""
-    def save(self, path: str | bytes, note: str | None = None, /) -> None:
-        """Write a checkpoint."""
     def save_model(self, path: str | bytes, /) -> None:
         """Write the model as trained so far."""
-    @classmethod
-    def load(cls, path: str | bytes, /, **options: Unpack[EngineOptions]) -> tuple[Trainer, str]:
-        """The trainer of a checkpoint, which goes on to the same bits, and the note."""
 
 def count_fork() -> None:
     """To be called in the child of a fork: the calls of its parent's other threads do not go on there."""
+
+def exchange_gather(exchange: Exchange, block: Buffer, /) -> bytes:
+    """The blocks of all ranks, one after the other."""
+
+def exchange_sum(exchange: Exchange, shards: int, vectors: Addresses, count: int, sum: Array, /) -> None:
+    """Add float32 vectors [count], one for each of this rank's shards, which are used up, over all ranks."""
+
+def shards_cut(rows: int, steps: int, lengths: Array, shards: int, /) -> list[int]:
+    """The first row of each shard, and rows; lengths int64 [N]."""
+
+def shards_of_rank(shards: int, rank: int, ranks: int, /) -> tuple[int, int]:
+    """The first of a rank's shards, and behind the last."""
 
 def environment(**options: Unpack[EngineOptions]) -> dict[str, Any]: ...

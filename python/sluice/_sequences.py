@@ -13,12 +13,12 @@ BYTES = 256
 class Sequences:
     """Values of all rows, float32 [sum][I] or tokens int32 [sum], and the length of each."""
 
-    __slots__ = ("values", "lengths", "_starts")
+    __slots__ = ("values", "lengths", "starts")
 
     def __init__(self, values, lengths):
         self.values = values
         self.lengths = np.asarray(lengths, I64)
-        self._starts = np.cumsum(self.lengths) - self.lengths
+        self.starts = np.cumsum(self.lengths) - self.lengths
 
     def __len__(self):
         return len(self.lengths)
@@ -28,11 +28,11 @@ class Sequences:
         """Inputs of a step; 0: tokens."""
         return self.values.shape[1] if self.values.ndim == 2 else 0
 
-    def batch(self, rows):
-        """Fields of a sluice_batch of some rows, where they lie."""
+    def batch(self, rows, own=slice(None)):
+        """Fields of a sluice_batch of some rows, where they lie; own: those of them that this rank computes."""
         lengths = self.lengths[rows]
         width = max(self.inputs, 1)
-        return {"x" if self.inputs else "tokens": self.values, "x_offsets": (self._starts[rows] * width).astype(U64), "x_step_stride": width,
+        return {"x" if self.inputs else "tokens": self.values, "x_offsets": (self.starts[rows[own]] * width).astype(U64), "x_step_stride": width,
                 "lengths": lengths, "rows": len(rows), "steps": int(lengths.max())}
 
 
@@ -147,14 +147,13 @@ def read_numbers(rows, inputs):
 
 def check_finite(sequences):
     """Refuse NaN and infinity, of float64 too that float32 cannot hold."""
-    is_finite = np.isfinite(sequences.values)
+    is_finite = np.isfinite(sequences.values).all(axis=1)
     if not is_finite.all():
-        place = int(np.argmin(is_finite.all(axis=1)))
-        ends = np.cumsum(sequences.lengths)
-        row = int(np.searchsorted(ends, place, side="right"))
-        error = DataError(f"X: row {row}, step {place - int(ends[row] - sequences.lengths[row])}: NaN or infinity in float32; expected finite "
-                          "numbers")
-        error.row, error.step = row, place - int(ends[row] - sequences.lengths[row])
+        place = np.argmin(is_finite)
+        row = int(np.searchsorted(np.cumsum(sequences.lengths), place, side="right"))
+        step = int(place - sequences.starts[row])
+        error = DataError(f"X: row {row}, step {step}: NaN or infinity in float32; expected finite numbers")
+        error.row, error.step = row, step
         raise error
 
 

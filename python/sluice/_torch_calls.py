@@ -81,18 +81,12 @@ def _contiguous(tensor):
     return None if tensor is None else tensor.resolve_neg().contiguous()
 
 
-def _results(call, inputs, layout):
-    """y, hn and cn, not yet computed."""
-    shape = call.shape
-    states = shape.layers * shape.directions, layout.rows
-    return (inputs.x.new_empty(*inputs.x.shape[:-1], shape.directions * shape.outputs),
-            inputs.x.new_empty(*states, shape.outputs), inputs.x.new_empty(*states, shape.hidden))
-
-
 def _forward(engine, call, inputs, **fields):
-    layout = _layout(inputs, call.batch_first)
-    y, hn, cn = _results(call, inputs, layout)
-    engine.forward(**layout.fields, **layout.place("x", inputs.x), **layout.place("y", y), h0=address_or_none(inputs.h0),
+    shape, x, layout = call.shape, inputs.x, _layout(inputs, call.batch_first)
+    states = shape.layers * shape.directions, layout.rows
+    y = x.new_empty(*x.shape[:-1], shape.directions * shape.outputs)
+    hn, cn = x.new_empty(*states, shape.outputs), x.new_empty(*states, shape.hidden)
+    engine.forward(**layout.fields, **layout.place("x", x), **layout.place("y", y), h0=address_or_none(inputs.h0),
                    c0=address_or_none(inputs.c0), hn=hn.data_ptr(), cn=cn.data_ptr(), **fields)
     return y, hn, cn
 
@@ -121,23 +115,19 @@ def record(engines, call, inputs, weights, dropout_key=None):
     return *results, engines.issue(packed, tape, keep, inputs.x, dropout_key)
 
 
-def _fill_again(filled, call, inputs, dropout_key):
-    """Do a ticket's forward pass again, with the weights that its engine has for it: the same bits."""
-    tape = filled.packed.spare_tape(keep=True)
-    _forward(filled.packed.engine, call, inputs, tape=tape, dropout=call.dropout, dropout_key=dropout_key)
-    filled.replace_tape(tape, inputs.x)
-
-
 def _find_filled(engines, call, inputs, weights, tensor):
     """(tensor, ticket) of a tape to take a gradient of: that of the tensor, if autograd has not kept copies only of tensors; its tape
-    is filled again if it was used up, by a graph that is retained, or if x has moved. From then on tapes are kept, which costs memory."""
+    is filled again if it was used up, by a graph that is retained, or if x has moved: with the weights that its engine has for it, so
+    with the same bits. From then on tapes are kept, which costs memory."""
     filled = find_ticket(tensor)
     if filled is None:
         tensor = record(engines, call, inputs, weights, dropout_key=int(tensor))[-1]
         return tensor, find_ticket(tensor)
     if filled.is_used_up or filled.x != inputs.x.data_ptr():
         engines.retains |= filled.is_used_up
-        _fill_again(filled, call, inputs, int(tensor))
+        tape = filled.packed.spare_tape(keep=True)
+        _forward(filled.packed.engine, call, inputs, tape=tape, dropout=call.dropout, dropout_key=int(tensor))
+        filled.replace_tape(tape, inputs.x)
     return tensor, filled
 
 

@@ -119,7 +119,7 @@ class Packed:
         try:
             return self.spare[keep].pop()
         except IndexError:
-            return _core.Tape(self.engine, 0, keep)
+            return _core.Tape(self.engine, keep)
 
     def has_bits_of(self, weights):
         """Whether the weights are known to be those that were packed, to the bit, whatever changed them."""

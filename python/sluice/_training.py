@@ -8,6 +8,7 @@ import numpy as np
 
 from sluice._errors import ArgumentError
 from sluice._network import Info
+from sluice.ranks import cut
 
 POOL = 16  # batches whose rows are sorted by length together
 
@@ -74,11 +75,12 @@ class Progress:
             self._bar.close()
 
 
-def run_batches(call, sequences, numbers, batches):
+def run_batches(call, sequences, numbers, batches, shards, exchange):
     """{loss, accuracy} over batches of `call`, a trainer's step or evaluate; numbers int32 [N] are those of the rows' classes."""
     loss = weight = right = rows = 0
     for batch in batches:
-        report = call(numbers[batch], None, **sequences.batch(batch))
+        own = exchange.rows(cut(len(batch), shards, sequences.lengths[batch]))
+        report = call(numbers[batch[own]], None, **sequences.batch(batch, own))
         loss += report["loss"] * report["weight"]
         weight += report["weight"]
         right += report["right"]
@@ -86,7 +88,7 @@ def run_batches(call, sequences, numbers, batches):
     return {"loss": loss / weight, "accuracy": right / rows}
 
 
-def train(trainer, sequences, numbers, kept, held, options, random):
+def train(trainer, sequences, numbers, kept, held, options, random, exchange):
     """Train with the rows `kept` by epochs, of which the one with the least loss of the rows `held` is kept; of no rows, the last.
 
     :returns: the content of the file of the model, and the reports of all epochs.
@@ -94,21 +96,21 @@ def train(trainer, sequences, numbers, kept, held, options, random):
     reports = []
     best = None
     held_batches = [held[batch] for batch in sorted_batches(sequences.lengths[held], options["batch_size"])]
-    with tempfile.TemporaryDirectory() as folder, Progress(options["epochs"], options["verbose"]) as progress:
+    with tempfile.TemporaryDirectory() as folder, Progress(options["epochs"], options["verbose"] and exchange.rank == 0) as progress:
         path = Path(folder) / "model.safetensors"
         for epoch in range(1, options["epochs"] + 1):
             batches = [kept[batch] for batch in batches_of(sequences.lengths[kept], options["batch_size"], random)]
-            report = Info({"epoch": epoch, **run_batches(trainer.step, sequences, numbers, batches)})
+            report = Info({"epoch": epoch, **run_batches(trainer.step, sequences, numbers, batches, options["shards"], exchange)})
             if held_batches:
-                found = run_batches(trainer.evaluate, sequences, numbers, held_batches)
+                found = run_batches(trainer.evaluate, sequences, numbers, held_batches, options["shards"], exchange)
                 report |= {f"validation_{name}": value for name, value in found.items()}
                 if best is None or report.validation_loss < best.validation_loss:
                     best = report
                     trainer.save_model(str(path))
             reports.append(report)
             progress.show(report)
-            has_enough = options["callback"] is not None and options["callback"](report)
-            if has_enough or (best is not None and epoch - best.epoch >= options["patience"]):
+            has_enough = options["callback"] is not None and bool(options["callback"](report))
+            if b"\1" in exchange.gather(bytes([has_enough])) or (best is not None and epoch - best.epoch >= options["patience"]):
                 break
         if best is None:
             trainer.save_model(str(path))

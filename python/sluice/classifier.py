@@ -1,9 +1,11 @@
 """A classifier of sequences, as scikit-learn has its estimators, without needing scikit-learn: docs/python.md."""
 
 import functools
+import hashlib
 import inspect
 import math
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from os import PathLike
@@ -19,10 +21,12 @@ from sluice._model import INITIALIZERS, load
 from sluice._network import Info
 from sluice._sequences import are_strings, read_sequences, rows_of, rows_of_embedding, vocabulary_of
 from sluice._training import sorted_batches, split_rows, train
+from sluice.ranks import Exchange
 
 Rows = ArrayLike | Sequence[ArrayLike]
 PREDICTED_ROWS = 1024  # of a batch
-COUNTS = ("hidden", "layers", "embedding", "epochs", "batch_size", "patience")  # integers from 1
+COUNTS = ("hidden", "layers", "embedding", "epochs", "batch_size", "shards", "patience")  # integers from 1
+OF_ONE_RANK = ("threads", "callback", "verbose")  # which ranks may have each as they like
 LIMITS = {"dropout": 1, "weight_decay": math.inf, "label_smoothing": 1, "validation_fraction": 1}  # from 0 to below
 ABOVE_ZERO = {"rate": "", "clip": ", or None: no clipping", "threads": ", or None: the library's default"}
 
@@ -33,7 +37,8 @@ class Classifier:
     :param hidden: units of each layer and direction. :param layers: LSTM layers. :param bidirectional: each in both directions.
     :param embedding: width of the vectors of tokens, where the sequences are strings.
     :param dropout: probability with which outputs between layers are set to zero in training.
-    :param epochs: passes over the rows, at most. :param batch_size: rows of an update.
+    :param epochs: passes over the rows, at most. :param batch_size: rows of an update. :param shards: parts into which these are cut, which
+        decide the last bits of what is learned, and how many ranks can share the work of :meth:`fit`.
     :param rate: learning rate of Adam. :param weight_decay: L2 penalty. :param clip: the norm to which a larger gradient is scaled
         down; None: none. :param label_smoothing: the share of each target that is spread over all classes.
     :param class_weight: weights of the classes in the loss: a dict, "balanced" (by inverse frequency), or None, all 1.
@@ -52,7 +57,7 @@ class Classifier:
     _estimator_type = "classifier"  # for scikit-learn before 1.6
 
     def __init__(self, hidden: int = 128, layers: int = 1, *, bidirectional: bool = False, embedding: int = 32, dropout: float = 0.0,
-                 epochs: int = 50, batch_size: int = 32, rate: float = 1e-3, weight_decay: float = 0.0, clip: float | None = 1.0,
+                 epochs: int = 50, batch_size: int = 32, shards: int = 1, rate: float = 1e-3, weight_decay: float = 0.0, clip: float | None = 1.0,
                  label_smoothing: float = 0.0, class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
                  early_stopping: bool = False, validation_fraction: float = 0.1, patience: int = 5, threads: int | None = None,
                  random_state: int | np.random.RandomState | None = None, callback: Callable[[Info], Any] | None = None,
@@ -64,6 +69,7 @@ class Classifier:
         self.dropout = dropout
         self.epochs = epochs
         self.batch_size = batch_size
+        self.shards = shards
         self.rate = rate
         self.weight_decay = weight_decay
         self.clip = clip
@@ -77,12 +83,14 @@ class Classifier:
         self.callback = callback
         self.verbose = verbose
 
-    def fit(self, X: Rows, y: ArrayLike) -> Self:
+    def fit(self, X: Rows, y: ArrayLike, *, exchange: Exchange | None = None) -> Self:
         """Learn from rows and their labels, anew.
 
         :param X: N rows: an array [N][T][I] of numbers, or [N][T] of one input a step; or a list of rows of any lengths, each an array
             [T][I] or [T], a string, whose tokens are its characters, or a sequence of strings, which are its tokens.
         :param y: [N] labels of any type that can be ordered.
+        :param exchange: with the other ranks, all of which call fit with the same X, y and parameters and learn the same, to the bit, as one
+            alone. random_state is then an int; training ends where the callback of one rank ends it, and rank 0 shows the progress.
         :returns: the classifier.
         """
         options = self.get_params()
@@ -97,8 +105,12 @@ class Classifier:
         kept, held = np.arange(len(sequences)), np.arange(0)
         if options["early_stopping"]:
             kept, held = split_rows(numbers, options["validation_fraction"], random)
-        trainer = make_trainer(options, sequences.inputs, vocabulary, classes, np.bincount(numbers), random)
-        content, reports = train(trainer, sequences, numbers, kept, held, options, random)
+        if exchange is None:
+            exchange = Exchange(0, 1, None)
+        else:
+            check_ranks(exchange, options, sequences, numbers)
+        trainer = make_trainer(options, sequences.inputs, vocabulary, classes, np.bincount(numbers), random, exchange)
+        content, reports = train(trainer, sequences, numbers, kept, held, options, random, exchange)
         self.model_ = load(content, threads=options["threads"])
         self.classes_ = classes
         self.vocabulary_ = vocabulary
@@ -222,6 +234,20 @@ def random_of(random_state):
                                  as_integer(random_state, "random_state", 2**32))
 
 
+def check_ranks(exchange, options, sequences, numbers):
+    """Refuse parameters or rows that are not the same on all ranks, which would wait for each other for ever."""
+    if not isinstance(options["random_state"], Integral):
+        raise ArgumentError(f"random_state: {options['random_state']!r}; with an exchange an int is expected, the same on all ranks")
+    shared = {name: value for name, value in options.items() if name not in OF_ONE_RANK}
+    digest = hashlib.blake2b(repr((shared, sequences.inputs)).encode(), digest_size=16)
+    for array in (sequences.values, sequences.lengths, numbers):
+        digest.update(np.ascontiguousarray(array))
+    if len(set(exchange.gather(digest.digest()))) > 1:
+        raise DataError("fit: ranks have different parameters, X or y; the same are expected on all")
+    if exchange.rank == 0 and exchange.ranks > options["shards"]:
+        warnings.warn(f"shards: {options['shards']} for {exchange.ranks} ranks, of which the others have nothing to compute", stacklevel=3)
+
+
 def labels_of(y, rows):
     """An array of a label for each row."""
     if y is None:
@@ -267,7 +293,7 @@ def class_weights_of(class_weight, classes, counts):
     return weights
 
 
-def make_trainer(options, inputs, vocabulary, classes, counts, random):
+def make_trainer(options, inputs, vocabulary, classes, counts, random, exchange):
     """A trainer of a network that is drawn by the random numbers."""
     seeds = random.randint(2**32, size=2, dtype=np.uint32).tolist()
     model = _core.Model.initial(
@@ -275,6 +301,6 @@ def make_trainer(options, inputs, vocabulary, classes, counts, random):
         layers=options["layers"], directions=2 if options["bidirectional"] else 1, has_bias=1, classes=len(classes),
         vocabulary=0 if vocabulary is None else rows_of_embedding(vocabulary))
     return _core.Trainer(
-        model, threads=options["threads"] or 0, rate=options["rate"], weight_decay=options["weight_decay"], clip=options["clip"] or 0.0,
+        model, exchange._core, threads=options["threads"] or 0, shards=options["shards"], rate=options["rate"], weight_decay=options["weight_decay"], clip=options["clip"] or 0.0,
         label_smoothing=options["label_smoothing"], dropout=options["dropout"], seed=seeds[1],
         class_weights=class_weights_of(options["class_weight"], classes, counts))

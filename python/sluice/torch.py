@@ -1,4 +1,5 @@
-"""torch.nn.LSTM on this library's engines: ``sluice.torch.LSTM``, and ``sluice.torch.replace`` for models that there are.
+"""torch.nn.LSTM on this library's engines: ``sluice.torch.LSTM``, and ``sluice.torch.replace`` for models that there are;
+``sluice.torch.sum_gradients`` for training on several ranks.
 
 In float32 on the CPU the library computes; everything else goes to torch itself, with a warning once. Needs torch 1.13 or later.
 """
@@ -18,13 +19,14 @@ from sluice._errors import DataError
 from sluice._torch_autograd import Recorded
 from sluice._torch_calls import Call, Inputs, infer, record
 from sluice._torch_engine import Engines, Shape, Unsuited
+from sluice._torch_ranks import exchange, sum_gradients
 
 if hasattr(torch.library, "custom_op"):
     from sluice import _torch_compile
 else:  # torch before 2.4
     _torch_compile = None
 
-__all__ = ["LSTM", "replace"]
+__all__ = ["LSTM", "exchange", "replace", "sum_gradients"]
 
 Precision = Literal["auto", "f32", "bf16", "int8"]
 _Sequence = TypeVar("_Sequence", Tensor, PackedSequence)

@@ -2,6 +2,7 @@
 #ifndef SLUICE_CLI_CLI_OPTIONS_H
 #define SLUICE_CLI_CLI_OPTIONS_H
 
+#include "cli/shards/shard_choice.h"
 #include "program/options/option_table.h"
 #include "program/progress.h"
 #include "sluice_tools.h"
@@ -16,7 +17,8 @@ typedef enum sl_command {
     SL_COMMAND_RUN = 2,
     SL_COMMAND_TRAIN = 4,
     SL_COMMAND_NONE = 8,
-    SL_COMMAND_CONVERT = 16
+    SL_COMMAND_CONVERT = 16,
+    SL_COMMAND_MERGE = 32
 } sl_command;
 
 /** Defaults of train; macros, because the table of options has them as text. */
@@ -86,6 +88,10 @@ typedef struct sl_options {
         *c0;          /* inputs of run, where input is "-" unless given; train has input and lengths, info lengths */
     const char *mask; /* run, info */
     const char *output, *hn, *cn, *head; /* outputs of run; train has output */
+    sl_shard_choice shard;               /* run: the part of the input */
+    bool skip_done, in_place;            /* run: with shard */
+    char *const *outs;                   /* merge: OUT..., NULL at the end */
+    bool removes;                        /* merge: --remove */
     const char *layer;                   /* run: whose outputs --output has */
     const char *state;                   /* run: read if it exists, and written */
     bool step_first;                     /* run, info: --layout tnc */
@@ -111,13 +117,13 @@ typedef struct sl_options {
 } sl_options;
 
 /** The pages of sluice's documentation: what --help and the manual say besides the options. */
-enum { SL_PAGES = 5 };
+enum { SL_PAGES = 6 };
 extern const sl_page sl_pages[SL_PAGES];
 
-/** Kinds of option values that only sluice has. Their field is the whole sl_options; of layers, loss and rate, a sl_train_layers,
- *  sl_train_loss or sl_train_schedule. */
-extern const sl_option_kind sl_value_loss, sl_value_rate;
-extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve, sl_value_layers;
+/** Kinds of option values that only sluice has. Their field is the whole sl_options; of layers, loss, rate and shard, a
+ *  sl_train_layers, sl_train_loss, sl_train_schedule or sl_shard_choice. */
+extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve, sl_value_layers, sl_value_loss,
+    sl_value_rate, sl_value_shard;
 
 /** const char *: one of the row's choices; functions separated by commas. */
 extern const sl_option_kind sl_value_word, sl_value_functions;

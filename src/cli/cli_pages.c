@@ -61,12 +61,30 @@ const sl_page sl_pages[SL_PAGES] = {
             "those of the data, --new-head keeps all layers but the last dense one, which is made anew as in a new network, by "
             "--init and --seed. With labels a softmax at the end of the model is left out, as the loss applies it.\n\n"
             "An interrupted run with --checkpoint continues with --resume, which takes the options and the names of files from the "
-            "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.",
+            "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.\n\n"
+            "With --shards S a batch is computed in S parts. mpirun -n R sluice-mpi train, with the same options, shares them "
+            "among R "
+            "processes, the ranks; model and checkpoint have the same bytes on any number of ranks.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n"
                     "sluice train --text w.tsv -o m.st --layers lstm:128:both,lstm:64,dense:32:relu\n"
                     "sluice train --text other.tsv -o m.st --from lstm_model.h5 --new-head\n"
                     "sluice train --resume c.st",
+    },
+    {
+        .name = "merge",
+        .command = SL_COMMAND_MERGE,
+        .summary = "put the parts together that sluice run --shard has written",
+        .usage = "OUT... [OPTION]...",
+        .about =
+            "Writes OUT, a FILE of sluice run's options --output, --hn, --cn or --head, from its parts OUT.part-1-of-N to "
+            "OUT.part-N-of-N and their records: byte for byte what a run of the whole input writes. Parts that are missing, there "
+            "twice, or of different models, options or inputs are an error, and OUT is not touched. Of parts that were written "
+            "with --in-place the bytes are checked, and their file becomes OUT.",
+        .examples = "sluice run langid.safetensors --text -i words -o answers.tsv --shard 1/2\n"
+                    "sluice run langid.safetensors --text -i words -o answers.tsv --shard 2/2\n"
+                    "sluice merge answers.tsv",
+        .operands = SL_COMPLETE_FILES,
     },
     {
         .name = "convert",

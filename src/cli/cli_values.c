@@ -189,11 +189,18 @@ static sluice_status parse_functions(const sl_option *option, const sl_argument 
     return SLUICE_STATUS_OK;
 }
 
+static sluice_status parse_shard(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    (void)option;
+    return sl_shard_choice_parse(argument->option, argument->text, field, error);
+}
+
 const sl_option_kind sl_value_word = {parse_word, SL_COMPLETE_CHOICE, SL_TYPE_TEXT};
 const sl_option_kind sl_value_functions = {parse_functions, SL_COMPLETE_CHOICES, SL_TYPE_TEXT};
 const sl_option_kind sl_value_layout = {parse_layout, SL_COMPLETE_CHOICE, SL_TYPE_OTHER};
 const sl_option_kind sl_value_schedule = {parse_schedule, SL_COMPLETE_CHOICE, SL_TYPE_OTHER};
 const sl_option_kind sl_value_every = {parse_every, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
+const sl_option_kind sl_value_shard = {parse_shard, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
 const sl_option_kind sl_value_layers = {parse_layers, SL_COMPLETE_NOTHING, SL_TYPE_SIZE}; /* of a list: train_record.c */
 const sl_option_kind sl_value_curve = {parse_curve, SL_COMPLETE_FILES, SL_TYPE_OTHER};
 const sl_option_kind sl_value_loss = {parse_loss, SL_COMPLETE_CHOICE, SL_TYPE_TEXT};

@@ -7,10 +7,12 @@
 #include "program/options/option_kinds.h"
 #include "program/options/option_words.h"
 #include "program/pages/help.h"
+#include "program/ranks/rank_group.h"
 
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- The table -------------------------------------------------------------------------------------------------------------- */
@@ -64,8 +66,10 @@ enum {
     INFO = SL_COMMAND_INFO,
     RUN = SL_COMMAND_RUN,
     TRAIN = SL_COMMAND_TRAIN,
+    MERGE = SL_COMMAND_MERGE,
     ALL = INFO | RUN | TRAIN,
-    LOADING = ALL | SL_COMMAND_CONVERT
+    LOADING = ALL | SL_COMMAND_CONVERT,
+    COMMANDS = LOADING | MERGE
 };
 enum { MODE, DATA, RESULTS, NETWORK, TRAINING, NAMES, COMPUTING, REPORTING, GENERAL };
 static const char *const groups[] = {
@@ -142,6 +146,16 @@ static const sl_option table[] = {
     {"cn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(cn), "final cell states, as --hn"},
     {"head", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(head),
      "outputs of the head after each row's last step, [N][C]; of other networks those of the last layer, [N][C] or [N][T][C]"},
+    {"shard", 0, RUN, RESULTS, "K/N|auto|auto/N", &sl_value_shard, FIELD(shard),
+     "run only part K of N of the input, of as many steps as the others or lines of as many bytes, and write each output FILE as "
+     "FILE.part-K-of-N, for sluice merge FILE; auto: K and N of MPI or of a Slurm array; auto/N: K of an indexed Kubernetes job"},
+    {"skip-done", 0, RUN, RESULTS, NULL, &sl_kind_flag, FIELD(skip_done),
+     "with --shard, do nothing if the part is there already, of the same model, options and input; a part of others is an error"},
+    {"in-place", 0, RUN, RESULTS, NULL, &sl_kind_flag, FIELD(in_place),
+     "with --shard, write the part straight to its rows of one .npy file of all parts, FILE.parts-of-N, to which sluice merge "
+     "gives "
+     "its name"},
+    {"remove", 0, MERGE, RESULTS, NULL, &sl_kind_flag, FIELD(removes), "remove the parts once OUT is written"},
     {"output", 'o', TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
      "the model of the best epoch: with the highest validation accuracy, or with the least loss"},
     {"checkpoint", 0, TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(train.checkpoint),
@@ -186,6 +200,10 @@ static const sl_option table[] = {
      .default_text = TEXT(SL_TRAIN_EPOCHS)},
     {"batch", 0, TRAIN, TRAINING, "N", &sl_kind_count, FIELD(batch), "rows of each batch", .default_text = TEXT(SL_TRAIN_BATCH),
      .recorded = true},
+    {"shards", 0, TRAIN, TRAINING, "S", &sl_kind_count, FIELD(train.trainer.shards),
+     "cut each batch into S parts, whose gradients are added in a fixed order; so the result is the same on any number of ranks of "
+     "sluice-mpi, up to S of which have work",
+     .most = SLUICE_MAX_SHARDS, .default_text = "1", .recorded = true},
     {"patience", 0, TRAIN, TRAINING, "EPOCHS", &sl_kind_count, FIELD(train.patience),
      "stop when validation has not improved for EPOCHS epochs"},
     {"optimizer", 0, TRAIN, TRAINING, "NAME", &sl_kind_choice, FIELD(train.trainer.optimizer), "update rule of the weights",
@@ -286,8 +304,8 @@ static const sl_option table[] = {
     {"json", 0, RUN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print --stats as JSON"},
     {"json", 0, TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print the summary, and --stats, as JSON"},
 
-    {"help", 'h', LOADING | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(help), "show this help", .ends = true},
-    {"version", 0, LOADING | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(version),
+    {"help", 'h', COMMANDS | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(help), "show this help", .ends = true},
+    {"version", 0, COMMANDS | SL_COMMAND_NONE, GENERAL, NULL, &sl_kind_flag, FIELD(version),
      "show the versions of the library, BLIS and OpenMP, and the instruction set in use", .ends = true},
 };
 
@@ -309,6 +327,9 @@ static sl_exit take_operands(sl_command command, int argc, char **argv, sl_optio
         return sl_report(SL_EXIT_USAGE, "'%s' is not an option; name the data with --text or --input; see sluice train --help",
                          argv[optind]);
     const bool has_output = command == SL_COMMAND_CONVERT;
+    options->outs = argv + optind;
+    if (command == SL_COMMAND_MERGE)
+        return SL_EXIT_OK;
     if (argc - optind > 1 + has_output)
         return sl_report(SL_EXIT_USAGE, "expected %s, found '%s' besides '%s'; see sluice %s --help",
                          has_output ? "FILE and OUT" : "one MODEL", argv[optind + 1 + has_output], argv[optind + has_output],
@@ -331,6 +352,20 @@ static sl_exit print_version(void)
     return SL_EXIT_OK;
 }
 
+/* Ranks on the same CPUs share these, where nothing says how many threads each has. */
+static void share_threads(sluice_engine_options *engine)
+{
+    const char *variables[] = {getenv("SLUICE_NUM_THREADS"), getenv("OMP_NUM_THREADS")};
+    const unsigned sharing = sl_group_get_sharing();
+    unsigned threads;
+    char reason[256];
+    sluice_error error;
+    if (engine->threads || sharing < 2 || (variables[0] && *variables[0]) || (variables[1] && *variables[1]) ||
+        sl_threads_choose(0, &threads, reason, sizeof reason, &error))
+        return;
+    engine->threads = threads > sharing ? threads / sharing : 1;
+}
+
 sl_exit sl_command_line_parse(sl_command command, int argc, char **argv, sl_options *options, bool *done)
 {
     sluice_error error;
@@ -340,6 +375,8 @@ sl_exit sl_command_line_parse(sl_command command, int argc, char **argv, sl_opti
                             .train.trainer.struct_size = sizeof options->train.trainer};
     if (sl_option_table_parse(&sl_program_this, get_page(command), argc, argv, options, &options->given, &error))
         return sl_report_error(&error);
+    share_threads(&options->engine);
+    options->progress = sl_group_is_first() ? options->progress : SL_PROGRESS_NEVER;
     *done = options->version || options->help;
     if (options->version)
         return print_version();
@@ -372,7 +409,7 @@ sl_exit sl_command_line_print_help(const char *command)
     for (size_t k = 0; command && k < sizeof general / sizeof general[0]; k++)
         page = strcmp(command, general[k]) == 0 ? sl_pages : page;
     if (!page)
-        return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, info or convert; see sluice help",
+        return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, merge, info or convert; see sluice help",
                          command);
     sl_help_write(&sl_program_this, page, stdout);
     return SL_EXIT_OK;

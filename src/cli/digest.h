@@ -1,6 +1,8 @@
-/* A 64-bit digest of bytes, to recognise changes. It is not cryptographic. */
+/* 64-bit digests, to recognise changes. They are not cryptographic. */
 #ifndef SLUICE_CLI_DIGEST_H
 #define SLUICE_CLI_DIGEST_H
+
+#include "sluice.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,5 +24,12 @@ static inline uint64_t sl_digest_add(uint64_t digest, const void *data, size_t b
     }
     return (digest ^ bytes) * UINT64_C(0x100000001b3);
 }
+
+/** Add `bytes` bytes that stand at offset `at` of a sequence to its digest, which begins as 0. It does not depend on the order in which,
+ *  nor on the pieces in which, the bytes of the sequence are added. Zeros at the end do not change it: compare sizes too. */
+uint64_t sl_digest_add_at(uint64_t digest, uint64_t at, const void *data, size_t bytes);
+
+/** A digest of the weights of a model. */
+uint64_t sl_digest_of_weights(const sluice_model *model);
 
 #endif

@@ -1,58 +1,8 @@
-/* The program sluice: finds the command, and sets up what concerns the whole process. */
-#include "cli/command_line.h"
-#include "program/blis_arch.h"
-#include "program/interrupt.h"
-#include "program/pages/help.h"
-#include "program/paths.h"
-#include "program/report.h"
-#include "sluice.h"
-
-#include <string.h>
-
-/* help [COMMAND] */
-static sl_exit show_help(int argc, char **argv)
-{
-    if (argc > 2)
-        return sl_report(SL_EXIT_USAGE, "expected one command after help, found '%s' besides '%s'", argv[2], argv[1]);
-    return sl_command_line_print_help(argc > 1 ? argv[1] : NULL);
-}
-
-/* --help and --version. */
-static sl_exit show_program(int argc, char **argv)
-{
-    sl_options options;
-    bool done;
-    return sl_command_line_parse(SL_COMMAND_NONE, argc, argv, &options, &done);
-}
-
-static const struct {
-    const char *name;
-    sl_exit (*run)(int argc, char **argv); /* gets the arguments from the name of the command on */
-    int skipped;                           /* arguments before these */
-} commands[] = {
-    {"run", sl_command_run, 1}, {"train", sl_command_train, 1}, {"info", sl_command_info, 1}, {"convert", sl_command_convert, 1},
-    {"help", show_help, 1},     {"--version", show_program, 0}, {"--help", show_program, 0},  {"-h", show_program, 0},
-};
-
-static sl_exit run_command(int argc, char **argv)
-{
-    if (argc < 2) {
-        sl_help_write(&sl_program_this, sl_program_this.pages, stderr);
-        return SL_EXIT_USAGE;
-    }
-    for (size_t k = 0; k < sizeof commands / sizeof commands[0]; k++)
-        if (strcmp(argv[1], commands[k].name) == 0)
-            return commands[k].run(argc - commands[k].skipped, argv + commands[k].skipped);
-    return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, info, convert, help, --help or --version",
-                     argv[1]);
-}
+/* The program sluice: one process. */
+#include "cli/cli_main.h"
 
 int main(int argc, char **argv)
 {
-    sl_paths_hold_standard();
-    sl_interrupt_install();
-    /* BLIS reads BLIS_ARCH_TYPE once, at its first use. A BLIS that is older than the CPU would otherwise be five times slower. */
-    sluice_error error;
-    const sl_exit code = sl_blis_arch_set(&error) ? sl_report_error(&error) : run_command(argc, argv);
-    return (int)sl_interrupt_finish(sl_report_flush(code));
+    sl_cli_begin();
+    return sl_cli_main(argc, argv, NULL, 1);
 }

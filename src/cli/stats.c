@@ -3,9 +3,11 @@
 #include "program/layer_facts.h"
 #include "program/format.h"
 #include "program/print_json.h"
+#include "program/ranks/rank_group.h"
 #include "sluice_tools.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static double per_second(double amount, double seconds)
 {
@@ -26,6 +28,35 @@ static rates get_rates(const sl_stats *stats, const sluice_model *model, const s
                .peak = sluice_peak_measure(info->isa) * info->threads};
     r.fraction = r.peak > 0 ? r.gflops / r.peak : 0;
     return r;
+}
+
+/* What a rank adds to the statistics. */
+typedef struct rank_stats {
+    sl_stats stats;
+    unsigned threads;
+} rank_stats;
+
+static double get_compute_seconds(const sl_stats *stats)
+{
+    return stats->run_seconds - stats->exchange_seconds - stats->wait_seconds;
+}
+
+static json_t *ranks_to_json(const rank_stats *ranks)
+{
+    json_t *list = json_array();
+    for (size_t r = 0; list && r < sl_group_count(); r++)
+        json_array_append_new(list, json_pack("{sI sI sf sf sf}", "rank", (json_int_t)r, "threads", (json_int_t)ranks[r].threads,
+                                              "compute_seconds", get_compute_seconds(&ranks[r].stats), "exchange_seconds",
+                                              ranks[r].stats.exchange_seconds, "wait_seconds", ranks[r].stats.wait_seconds));
+    return list;
+}
+
+static void print_ranks(const rank_stats *ranks)
+{
+    for (size_t r = 0; r < sl_group_count(); r++)
+        fprintf(stderr, "rank %-10zu %.3f s computing, %.3f exchanging, %.3f waiting (%u thread%s)\n", r,
+                get_compute_seconds(&ranks[r].stats), ranks[r].stats.exchange_seconds, ranks[r].stats.wait_seconds,
+                ranks[r].threads, ranks[r].threads == 1 ? "" : "s");
 }
 
 static json_t *to_json(const sl_stats *stats, const rates *r, const sluice_engine_info *info)
@@ -64,11 +95,45 @@ static void print_table(const sl_stats *stats, const rates *r, const sluice_engi
               stderr);
 }
 
+/* Have *stats and the number of threads be those of all ranks, whose own are in `ranks`. In training each rank counts the whole batches; in a
+ * run its own rows, and then it waits for the slowest. */
+static sl_exit gather(sl_stats *stats, unsigned *threads, rank_stats *ranks)
+{
+    const rank_stats own = {*stats, *threads};
+    const sl_exit code = sl_group_gather(&own, sizeof own, ranks);
+    *threads = 0;
+    for (size_t r = 0; r < sl_group_count(); r++) {
+        const sl_stats *other = &ranks[r].stats;
+        *threads += ranks[r].threads;
+        stats->rows += stats->training || r == sl_group_get_own() ? 0 : other->rows;
+        stats->steps += stats->training || r == sl_group_get_own() ? 0 : other->steps;
+        stats->seconds = other->seconds > stats->seconds ? other->seconds : stats->seconds;
+    }
+    for (size_t r = 0; !stats->training && r < sl_group_count(); r++) {
+        ranks[r].stats.wait_seconds = stats->seconds - ranks[r].stats.seconds;
+        ranks[r].stats.run_seconds += ranks[r].stats.wait_seconds;
+    }
+    return code;
+}
+
 sl_exit sl_stats_print(const sl_stats *stats, const sluice_model *model, const sluice_engine_info *info, bool json)
 {
-    const rates r = get_rates(stats, model, info);
-    if (json)
-        return sl_json_print(to_json(stats, &r, info), stderr);
-    print_table(stats, &r, info);
-    return SL_EXIT_OK;
+    sl_stats all = *stats;
+    sluice_engine_info used = *info;
+    rank_stats *ranks = calloc(sl_group_count(), sizeof *ranks);
+    sl_exit code = sl_group_agree(ranks ? SL_EXIT_OK : sl_report_memory("the statistics"));
+    code = code ? code : gather(&all, &used.threads, ranks);
+    if (!code && sl_group_is_first()) {
+        const rates r = get_rates(&all, model, &used);
+        json_t *object = json ? to_json(&all, &r, &used) : NULL;
+        if (object && sl_group_count() > 1)
+            json_object_set_new(object, "ranks", ranks_to_json(ranks));
+        code = json ? sl_json_print(object, stderr) : SL_EXIT_OK;
+        if (!json)
+            print_table(&all, &r, &used);
+        if (!json && sl_group_count() > 1)
+            print_ranks(ranks);
+    }
+    free(ranks);
+    return code;
 }

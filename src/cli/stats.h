@@ -14,6 +14,7 @@ typedef struct sl_stats {
     double seconds;                                  /* from the first byte read to the last written */
     double read_seconds, run_seconds, write_seconds; /* parts of these; of training only run_seconds */
     double evaluate_seconds;                         /* part of these, of training */
+    double exchange_seconds, wait_seconds;           /* parts of run_seconds, of training on several ranks */
 } sl_stats;
 
 /** Measure the peak of the machine, and print the statistics on standard error, as JSON or as a table. */

@@ -151,6 +151,71 @@ sluice_status sl_output_create(const char *path, sl_output *output, sluice_error
     return status;
 }
 
+/* ---- A file of several processes ------------------------------------------------------------------------------------------- */
+
+/* Give the new file its name unless another process has made the file meanwhile: link, unlike rename, replaces nothing. */
+static sluice_status link_target(sl_output *output, sluice_error *error)
+{
+    if (!output->named && !claim_name(output, link_named, 0))
+        return fail(output, "cannot be given a name", error);
+    return link(output->temporary, output->target) == 0 || errno == EEXIST
+               ? SLUICE_STATUS_OK
+               : fail(output, "cannot be given its name by a link, which this file system may not have", error);
+}
+
+static sluice_status make_joined(const char *path, const void *head, size_t head_bytes, size_t size, sluice_error *error)
+{
+    sl_output made;
+    sluice_status status = sl_output_create(path, &made, error);
+    if (status)
+        return status;
+    if (!made.target)
+        status = sl_fail(error, SLUICE_STATUS_IO, "%s: expected the name of a file", path);
+    if (!status)
+        status = sl_output_write(&made, 0, head, head_bytes, error);
+    if (!status && ftruncate(made.fd, (off_t)size) != 0)
+        status = fail(&made, "cannot be given its size", error);
+    if (!status)
+        status = link_target(&made, error);
+    sl_output_abort(&made);
+    return status;
+}
+
+/* Check that the opened file is the one that these processes share. */
+static sluice_status check_joined(const sl_output *output, const char *head, size_t head_bytes, size_t size, sluice_error *error)
+{
+    char found[256];
+    struct stat about;
+    if (fstat(output->fd, &about) != 0)
+        return fail(output, "cannot be examined", error);
+    bool same = (size_t)about.st_size == size && S_ISREG(about.st_mode);
+    for (size_t done = 0, bytes; same && done < head_bytes; done += bytes) {
+        bytes = head_bytes - done < sizeof found ? head_bytes - done : sizeof found;
+        same = pread(output->fd, found, bytes, (off_t)done) == (ssize_t)bytes && memcmp(found, head + done, bytes) == 0;
+    }
+    return same ? SLUICE_STATUS_OK
+                : sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: is another file than the one to be filled; remove it", output->name);
+}
+
+sluice_status sl_output_join(const char *path, const void *head, size_t head_bytes, size_t size, sl_output *output,
+                             sluice_error *error)
+{
+    *output = (sl_output){.fd = -1, .joined = true};
+    sluice_status status = access(path, F_OK) == 0 ? SLUICE_STATUS_OK : make_joined(path, head, head_bytes, size, error);
+    if (status)
+        return status;
+    output->name = copy(path, error);
+    output->target = output->name ? copy(path, error) : NULL;
+    status = output->target ? SLUICE_STATUS_OK : SLUICE_STATUS_NO_MEMORY;
+    if (!status && (output->fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
+        status = fail(output, "cannot be opened for writing", error);
+    if (!status)
+        status = check_joined(output, head, head_bytes, size, error);
+    if (status)
+        sl_output_abort(output);
+    return status;
+}
+
 /* ---- Writing --------------------------------------------------------------------------------------------------------------- */
 
 bool sl_output_is_positional(const sl_output *output)
@@ -235,7 +300,7 @@ sluice_status sl_output_commit(sl_output *output, sluice_error *error)
     const int closing = output->fd;
     if (output->failed) {
         status = sl_fail(error, SLUICE_STATUS_IO, "%s: not finished, because an earlier write failed", output->name);
-    } else if (output->target) {
+    } else if (output->target && !output->joined) {
         status = replace_target(output, error);
     } else {
         output->fd = -1;

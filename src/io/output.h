@@ -15,6 +15,7 @@ typedef struct sl_output {
     char *temporary; /* its temporary name in the target's folder; owned */
     int fd;          /* -1: not open */
     bool named;      /* the temporary name is in the file system */
+    bool joined;     /* of sl_output_join */
     bool failed;     /* a write failed, so commit will */
 } sl_output;
 
@@ -25,6 +26,14 @@ typedef struct sl_output {
  * the file that they name is replaced, or created if it does not exist. On failure *output is closed. IO, NO_MEMORY.
  */
 sluice_status sl_output_create(const char *path, sl_output *output, sluice_error *error);
+
+/**
+ * Open a file of `size` bytes that several processes fill, each a region of its own; the first one makes it, with `head` at its
+ * beginning, and never half of it is seen under its name. sl_output_commit then only closes it, and sl_output_abort leaves it as it is. On
+ * failure *output is closed. BAD_DATA: there is another file of this name. IO, NO_MEMORY.
+ */
+sluice_status sl_output_join(const char *path, const void *head, size_t head_bytes, size_t size, sl_output *output,
+                             sluice_error *error);
 
 /** Whether bytes can be written at any offset; else forward only. */
 bool sl_output_is_positional(const sl_output *output);

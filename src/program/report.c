@@ -11,31 +11,60 @@
 #include <string.h>
 #include <unistd.h>
 
-__attribute__((format(printf, 2, 0))) static void print_line(const char *kind, const char *format, va_list arguments)
+/* Of a process that is one of several. */
+static struct {
+    bool messages, notes;       /* these are not printed */
+    char text[SL_REPORT_BYTES]; /* the first message that was not; "": none */
+} held;
+
+__attribute__((format(printf, 2, 0))) static void format_line(char text[SL_REPORT_BYTES], const char *format, va_list arguments)
 {
-    char text[2048];
-    vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text, SL_REPORT_BYTES, format, arguments);
     sl_clean(text);
+}
+
+void sl_report_print(const char *kind, const char *text)
+{
+    sl_progress_stop();
     fprintf(stderr, "%s: %s%s\n", program_invocation_short_name, kind, text);
 }
 
 sl_exit sl_report(sl_exit code, const char *format, ...)
 {
+    char text[SL_REPORT_BYTES];
     va_list arguments;
-    sl_progress_stop();
     va_start(arguments, format);
-    print_line("", format, arguments);
+    format_line(text, format, arguments);
     va_end(arguments);
+    if (!held.messages)
+        sl_report_print("", text);
+    else if (!*held.text)
+        memcpy(held.text, text, sizeof text);
     return code;
 }
 
 void sl_report_note(const char *format, ...)
 {
+    char text[SL_REPORT_BYTES];
     va_list arguments;
-    sl_progress_clear();
+    if (held.notes)
+        return;
     va_start(arguments, format);
-    print_line("note: ", format, arguments);
+    format_line(text, format, arguments);
     va_end(arguments);
+    sl_progress_clear();
+    fprintf(stderr, "%s: note: %s\n", program_invocation_short_name, text);
+}
+
+void sl_report_hold(bool prints_notes)
+{
+    held.messages = true;
+    held.notes = !prints_notes;
+}
+
+const char *sl_report_get_held(void)
+{
+    return held.text;
 }
 
 sl_exit sl_report_error(const sluice_error *error)

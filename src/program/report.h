@@ -5,12 +5,27 @@
 #include "program/exit.h"
 #include "sluice.h"
 
+#include <stdbool.h>
+
+/** Most bytes of a message, with the final 0. */
+enum { SL_REPORT_BYTES = 2048 };
+
 /** Print the program's name, ": " and the message (printf style; each control character becomes '?') as one line on standard error.
  *  Removes the progress bar. Returns code. */
 sl_exit sl_report(sl_exit code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Likewise print a note, for a run that continues. The progress bar is drawn again below it. */
 void sl_report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** From now on do not print messages, but keep the first; nor notes unless `prints_notes`. For a process that is one of several, of
+ *  which one prints what all agree on (ranks/rank_group.h). */
+void sl_report_hold(bool prints_notes);
+
+/** The message that has been kept, in SL_REPORT_BYTES bytes; "": none. */
+const char *sl_report_get_held(void);
+
+/** Print a line of a message nevertheless, behind `kind`. Removes the progress bar. */
+void sl_report_print(const char *kind, const char *text);
 
 /** Report an error of the library, or of a file that the program itself uses, and return the exit code for error->status. Prints
  *  nothing where sl_interrupt_explain knows the cause: the reader has closed the pipe, or a signal has ended a blocking call. The

@@ -420,6 +420,27 @@ TEST(devices_are_written_straight)
     ck_assert(S_ISCHR(about.st_mode));
 }
 
+/* Several writers of one file, each with elements of its own, leave what one writer of all leaves. */
+TEST(joined_writers)
+{
+    char whole[256], path[256];
+    snprintf(whole, sizeof whole, "%s", test_path("whole.npy"));
+    snprintf(path, sizeof path, "%s", test_path("joined.npy"));
+    sl_npy_writer *writer, *other;
+    SUCCEEDS(sl_npy_create, whole, &small, &writer);
+    SUCCEEDS(sl_npy_write, writer, 0, 6, six);
+    SUCCEEDS(sl_npy_commit, writer);
+    SUCCEEDS(sl_npy_join, path, &small, &writer);
+    SUCCEEDS(sl_npy_join, path, &small, &other);
+    SUCCEEDS(sl_npy_write, other, 4, 2, six + 4);
+    SUCCEEDS(sl_npy_write, writer, 0, 4, six);
+    SUCCEEDS(sl_npy_commit, writer);
+    sl_npy_abort(other);
+    OWNED(test_bytes) expected = test_file_read(whole), found = test_file_read(path);
+    ck_assert_uint_eq(found.size, expected.size);
+    ck_assert_mem_eq(found.data, expected.data, expected.size);
+}
+
 TEST(standard_output)
 {
     int ends[2];

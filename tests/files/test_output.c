@@ -433,6 +433,52 @@ TEST(file_in_a_sticky_folder)
     check_text(path, "old");
 }
 
+/* ---- A file of several processes --------------------------------------------------------------------------------------------- */
+
+/* Write at a place of the file that all join, and end so. */
+static void fill(const char *path, size_t at, const char *text, bool ends)
+{
+    sl_output output;
+    SUCCEEDS(sl_output_join, path, "head", 4, 10, &output);
+    ck_assert(sl_output_is_positional(&output));
+    SUCCEEDS(sl_output_write, &output, at, text, strlen(text));
+    if (ends)
+        SUCCEEDS(sl_output_commit, &output);
+    else
+        sl_output_abort(&output);
+}
+
+TEST_LOOP(joined_file, 0, 2)
+{
+    const char *path = test_path("shared");
+    choose_names(_i);
+    fill(path, 7, "xyz", true);
+    const ino_t inode = inode_of(path);
+    fill(path, 4, "abc", false); /* what was written stays, and so does the file */
+    check_text(path, "headabcxyz");
+    ck_assert_uint_eq(inode_of(path), inode);
+    ck_assert_int_eq(test_folder_count(0), 1);
+    sl_output output;
+    REFUSED(SLUICE_STATUS_BAD_DATA, "shared: is another file", sl_output_join, path, "head", 4, 11, &output);
+    REFUSED(SLUICE_STATUS_BAD_DATA, "shared: is another file", sl_output_join, path, "heap", 4, 10, &output);
+    check_text(path, "headabcxyz");
+}
+
+/* What cannot be made leaves nothing. */
+TEST_LOOP(joined_file_that_cannot_be, 0, 2)
+{
+    choose_names(_i);
+    sl_output output;
+    REFUSED(SLUICE_STATUS_IO, "No such file or directory", sl_output_join, test_path("nowhere/shared"), "head", 4, 10, &output);
+    ck_assert_int_eq(output.fd, -1);
+    ck_assert_int_eq(mkdir(test_path("folder"), 0700), 0);
+    REFUSED(SLUICE_STATUS_IO, "cannot be opened for writing", sl_output_join, test_path("folder"), "head", 4, 10, &output);
+    refused_linkat = _i ? 0 : EPERM;
+    if (!_i)
+        REFUSED(SLUICE_STATUS_IO, "cannot be given a name", sl_output_join, test_path("shared"), "head", 4, 10, &output);
+    ck_assert_int_eq(test_folder_count(0), 1);
+}
+
 static void teardown(void)
 {
     refused_open = refused_fchown = refused_owner = refused_fchmod = refused_linkat = 0;

@@ -84,7 +84,8 @@ def check_fresh(checks, verb, packages, target, work, *words):
                      f"./dev {verb} installs {packages} and what the programs need, not Check: {sorted(installed)}")
         expected = {"b_sanitize": "none", "buildtype": "release", "programs": "true", "tests": "false", "python": "false"}
         expected |= {"onednn": "auto" if "libdnnl-dev" in installed else "disabled",
-                     "sleef": "auto" if "libsleef-dev" in installed else "disabled"}
+                     "sleef": "auto" if "libsleef-dev" in installed else "disabled",
+                     "mpi": "auto" if "libopenmpi-dev" in installed else "disabled"}
         checks.check(machine.state["options"] == expected, f"./dev {verb} leaves the tests out: {machine.state['options']}")
         compiled = [line for line in called if line.startswith("ninja")]
         checks.check(compiled == [f"ninja -C build{target}"], f"./dev {verb} compiles just what it runs, '{target}': {compiled}")

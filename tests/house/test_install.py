@@ -6,13 +6,13 @@ import re
 import shutil
 import tempfile
 
-from support.checks import SOURCE, Checks, build_options, run, stage, staged_environment, staged_flags
+from support.checks import BUILD, SOURCE, Checks, build_options, run, stage, staged_environment, staged_flags
 from support.consumer import cmake_answers, compiled_answer
 
 FILES = ["sluice.pc", "sluice-config.cmake", "sluice-config-version.cmake"]
 HEADERS = ["sluice.h", "sluice_network.h", "sluice_tools.h", "sluice_train.h"]
 PROGRAMS = ["sluice", "sluice-bench"]
-PAGES = [*PROGRAMS, "sluice-run", "sluice-train", "sluice-info", "sluice-convert"]
+PAGES = [*PROGRAMS, "sluice-run", "sluice-train", "sluice-merge", "sluice-info", "sluice-convert"]
 
 
 def header_version(text):
@@ -27,6 +27,8 @@ def check_files(checks, directory, prefix, version):
     soversion = f"{major}.{minor}" if major == "0" else major
     expected = {*HEADERS, *FILES, *PROGRAMS, "libsluice.a", "libsluice.so", f"libsluice.so.{soversion}", f"libsluice.so.{version}",
                 *(f"_{program}" for program in PROGRAMS), *(f"{page}.1" for page in PAGES)}
+    if (BUILD / "src" / "mpi" / "sluice-mpi").exists():
+        expected |= {"sluice-mpi", "sluice-mpi.1"}
     checks.check(found == expected, f"the installed files are {sorted(expected)}; found {sorted(found)}")
     for name in HEADERS:
         same = (prefix / "include" / name).read_bytes() == (SOURCE / "include" / name).read_bytes()

@@ -30,6 +30,9 @@ def check_arrow(checks, uses):
     checks.check_none(shared, "src/program sees base, io and the public header only")
     perf = [f"{path} {why}, of {target}" for path, target, why in uses if path.startswith("perf/") and target.startswith("src/cli/")]
     checks.check_none(perf, "perf needs nothing of the program sluice: both share src/program")
+    mpi = [f"{path} includes {name}" for path, text in sources("src/mpi") for name in INCLUDE.findall(text)
+           if not re.fullmatch(r"cli/cli_main\.h|mpi\.h|sluice\w*\.h|std\w+\.h|string\.h|limits\.h|sched\.h", name)]
+    checks.check_none(mpi, "src/mpi includes MPI, the public headers and the commands' one entry only")
     python = [f"{path} includes {name}" for path, text in sources("python") for name in INCLUDE.findall(text)
               if not (re.fullmatch(r"(?:sluice\w*|Python|py_core|std\w+|string|limits)\.h", name))]
     checks.check_none(python, "the Python extension includes the public headers only")

@@ -1,11 +1,14 @@
 """What the package's tests share. They import the package of the build folder (PYTHONPATH); each run ends with `N passed, N failed`."""
+import concurrent.futures
 import os
+import queue
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+import sluice
 from support.checks import BUILD, SOURCE
 
 GOLDEN = SOURCE / "tests" / "golden"
@@ -44,6 +47,23 @@ def floats(rng):
 def same_bits(one, other):
     """Whether two arrays are of one shape and type and the same bits."""
     return one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes()
+
+
+def run_ranks(count, work, **options):
+    """[what work(exchange) returns or raises] of ranks that are threads of this process, whose transport are queues."""
+    queues = {(source, to): queue.Queue() for source in range(count) for to in range(count)}
+
+    def exchange_of(rank):
+        def send_receive(to, sent, source, received):
+            if sent:
+                queues[rank, to].put(bytes(sent))
+            if received:
+                received[:] = queues[source, rank].get(timeout=60)
+        return sluice.ranks.Exchange(rank, count, send_receive, **options)
+
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        futures = [pool.submit(work, exchange_of(rank)) for rank in range(count)]
+        return [future.exception() or future.result() for future in futures]
 
 
 def run_program(*words):

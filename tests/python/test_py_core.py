@@ -44,6 +44,8 @@ def test_arguments(model, floats):
             call()
     with pytest.raises(sluice.ArgumentError, match="training"):
         _core.Tape(engine)
+    with pytest.raises(sluice.ArgumentError):
+        engine.plan(-1, 4)
 
 
 def test_numbers(model, floats):
@@ -133,16 +135,6 @@ def test_networks_of_many_layers(floats):
     assert [layer["cells"][0]["cell_clip"] for layer in model.describe()["layers"]] == [3.0] * 100
 
 
-def test_measured_plans(model):
-    engine = _core.Engine(model, threads=1)
-    engine.measure(3, 4)
-    assert any(candidate["seconds"] > 0 for candidate in engine.plan(3, 4)["candidates"])
-    with pytest.raises(sluice.ArgumentError):
-        engine.measure(0, 4)
-    with pytest.raises(sluice.ArgumentError):
-        engine.plan(-1, 4)
-
-
 def test_exceptions():
     """Each failure is also Python's own; places survive pickling."""
     for kind, base in ((sluice.ArgumentError, ValueError), (sluice.DataError, ValueError), (sluice.NoInputError, FileNotFoundError),
@@ -196,8 +188,8 @@ def test_all_that_is_public_has_a_docstring():
 def test_tapes_that_are_kept(model, floats):
     """With keep a second gradient of the same batch has the same bits; without, the tape is used up."""
     engine, x, dy, y = _core.Engine(model, training=1), floats(2, 4, 3), floats(2, 4, 4), np.empty((2, 4, 4), np.float32)
-    for recompute, keep in ((0, 0), (0, 1), (2, 1)):
-        tape, dxs = _core.Tape(engine, recompute, keep), [np.full((2, 4, 3), np.nan, np.float32) for _ in range(2)]
+    for keep in (False, True):
+        tape, dxs = _core.Tape(engine, keep), [np.full((2, 4, 3), np.nan, np.float32) for _ in range(2)]
         engine.forward(rows=2, steps=4, x=x, y=y, tape=tape)
         tape.backward(dy=dy, dx=dxs[0])
         if keep:
@@ -206,11 +198,10 @@ def test_tapes_that_are_kept(model, floats):
         else:
             with pytest.raises(sluice.ArgumentError):
                 tape.backward(dy=dy, dx=dxs[1])
-    assert tape.bytes > 0
 
 
 def test_trainer(tmp_path, floats, rng):
-    """Training lowers the loss; a checkpoint goes on to the same bits; the model it saves is the one that it evaluates."""
+    """Training lowers the loss; the model that it saves is the one that it evaluates."""
     model = _core.Model.initial(0, 1, None, layers=1, directions=1, inputs=3, hidden=8, has_bias=1, classes=2)
     x, labels = floats(16, 6, 3), rng.integers(0, 2, 16, np.int32)
     batch, options = {"rows": 16, "steps": 6, "x": x}, {"rate": 0.05, "dropout": 0.0, "seed": 3, "threads": 1}
@@ -220,9 +211,6 @@ def test_trainer(tmp_path, floats, rng):
     for _ in range(40):
         last = trainer.step(labels, None, **batch)
     assert last["loss"] < 0.7 * first["loss"]
-    trainer.save(str(tmp_path / "checkpoint"), "a note")
-    again, note = _core.Trainer.load(str(tmp_path / "checkpoint"), threads=1)
-    assert note == "a note" and again.step(labels, None, **batch) == trainer.step(labels, None, **batch)
     trainer.save_model(str(tmp_path / "model"))
     logits = sluice.load(tmp_path / "model")(x).astype(float)
     loss = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(16), labels])
@@ -234,5 +222,3 @@ def test_trainer(tmp_path, floats, rng):
         trainer.step(np.where(np.arange(16) == 3, 2, labels).astype(np.int32), None, **batch)
     with pytest.raises(sluice.ArgumentError):
         _core.Trainer(model, rate=-1)
-    with pytest.raises(sluice.NoInputError):
-        _core.Trainer.load(str(tmp_path / "nothing"))

@@ -1,14 +1,13 @@
 """examples/python/train_ragged.py in small: it runs, learns, and has torch's losses."""
 import importlib.util
-import os
-import pathlib
 import types
 
 import pytest
 
+from support.checks import SOURCE
+
 torch = pytest.importorskip("torch")
 
-SOURCE = pathlib.Path(os.environ.get("SLUICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 # Losses of some 20 updates: what float32 leaves of a gradient, some 1e-6 of it, goes into the weights by the rate and comes back the
 # larger the longer training goes on; a wrong gradient shows in the second loss.
 TOLERANCE = 1e-4

@@ -6,7 +6,7 @@ from support.checks import SOURCE
 
 # The rooms in their order: a file needs its own room and those before it. A folder belongs to its nearest room.
 ROOMS = ["base", "base/system", "kernel", "model", "engine", "engine/schedule", "engine/tape", "engine/forward", "engine/backward", "engine/api", "train", "train/ranks",
-         "io", "program", "cli"]
+         "io", "program", "cli", "mpi"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
 DEFINITION = re.compile(r"^(?!static\b)[a-z][\w ,*]*?\b(\w+)\([^;{]*\)\n\{", re.MULTILINE)
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)

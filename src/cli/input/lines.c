@@ -1,10 +1,12 @@
 #include "cli/input/lines.h"
 
+#include "base/memory.h"
 #include "cli/input/text_source.h"
 #include "cli/notes.h"
 #include "program/format.h"
 #include "program/model_shape.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +68,26 @@ sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines 
     }
     *result = lines;
     return SL_EXIT_OK;
+}
+
+/* Line numbers count from the beginning of the part, and messages have to say so. */
+static sl_exit name_part(sl_lines *lines, uint64_t first)
+{
+    sl_input *input = &lines->source.input;
+    const size_t bytes = strlen(input->name) + sizeof " from byte 18446744073709551615 on";
+    char *name = sl_alloc(bytes);
+    if (!name)
+        return sl_report_memory("a file name");
+    snprintf(name, bytes, "%s from byte %llu on", input->name, (unsigned long long)first);
+    sl_free(input->name);
+    input->name = name;
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_lines_choose_part(sl_lines *lines, size_t part, size_t parts, uint64_t *digest, uint64_t *first, uint64_t *end)
+{
+    const sl_exit code = sl_text_source_choose_part(&lines->source, part, parts, digest, first, end);
+    return code || !*first ? code : name_part(lines, *first);
 }
 
 size_t sl_lines_get_rows(const sl_lines *lines)
@@ -209,6 +231,7 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     if (code)
         return code;
     batch->offsets = lines->offsets;
+    batch->begin = sl_text_source_get_position(&lines->source, lines->end - lines->start);
     if (used)
         note_nul(lines, batch, used);
     const unsigned char *begin = lines->bytes + lines->start;
@@ -221,6 +244,11 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     batch->end = sl_text_source_get_position(&lines->source, lines->end - lines->start);
     note_ends(lines);
     return SL_EXIT_OK;
+}
+
+bool sl_lines_is_compressed(const sl_lines *lines)
+{
+    return lines->source.gunzip != NULL;
 }
 
 /* ---- As tokens of a model --------------------------------------------------------------------------------------------------- */

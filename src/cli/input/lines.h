@@ -19,7 +19,7 @@ typedef struct sl_lines_batch {
     const size_t *offsets;  /* [rows] offset of each line in tokens */
     const int64_t *lengths; /* [rows] */
     uint64_t first_line;    /* number of the batch's first line in the text, from 1 */
-    uint64_t end;           /* bytes of the file up to the end of the batch; of a compressed file, bytes read so far */
+    uint64_t begin, end;    /* bytes of the file up to the batch, and to its end; of a compressed file, bytes read so far */
     uint64_t bytes;         /* of the lines without line ends */
 } sl_lines_batch;
 
@@ -33,6 +33,10 @@ typedef enum sl_lines_use {
 /** Open a text ("-": standard input) to read it in batches of up to `rows` lines. *total is the size of the file in bytes; 0: unknown. */
 sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines **lines, uint64_t *total);
 
+/** Read only a part of the text, of which no line is read yet, as sl_text_source_choose_part. Line numbers count from the part's first
+ *  line, and messages say where that is. */
+sl_exit sl_lines_choose_part(sl_lines *lines, size_t part, size_t parts, uint64_t *digest, uint64_t *first, uint64_t *end);
+
 /** The largest number of lines in a batch: `rows`, or less if the buffer cannot hold as many. */
 size_t sl_lines_get_rows(const sl_lines *lines);
 
@@ -40,6 +44,9 @@ size_t sl_lines_get_rows(const sl_lines *lines);
  *  because its writer may be waiting for the results. Prints notes on the first NUL byte and, at the end of the text, on dropped
  *  characters. SL_EXIT_INTERRUPTED: a signal ended the wait for input. */
 sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch);
+
+/** Whether the text is compressed; after the first batch. */
+bool sl_lines_is_compressed(const sl_lines *lines);
 
 /** Refuse (and report) a model without an embedding, to which bytes are tokens. `path` is its file. */
 sl_exit sl_lines_check_model(const char *path, const sluice_model *model);

@@ -1,6 +1,7 @@
 #include "cli/input/npy_array.h"
 
 #include "base/size.h"
+#include "cli/digest.h"
 #include "program/format.h"
 #include "program/paths.h"
 
@@ -119,7 +120,10 @@ sl_exit sl_npy_array_allocate(sl_npy_array *array, size_t chunk, bool is_output)
 sl_exit sl_npy_array_create(sl_npy_array *array)
 {
     sluice_error error;
-    return array->path ? sl_report_status(sl_npy_create(array->path, &array->header, &array->writer, &error), &error) : SL_EXIT_OK;
+    if (!array->path)
+        return SL_EXIT_OK;
+    return sl_report_status((array->joins ? sl_npy_join : sl_npy_create)(array->path, &array->header, &array->writer, &error),
+                            &error);
 }
 
 /* Read or write the chunk, plane by plane, or all at once if the chunk is the whole array. */
@@ -137,6 +141,15 @@ static sl_exit transfer(sl_npy_array *array, size_t first, size_t rows)
             return sl_report_error(&error);
     }
     return SL_EXIT_OK;
+}
+
+/* Continue the digest with the rows in memory, if it is wanted. */
+static void add_digest(sl_npy_array *array, size_t first, size_t rows)
+{
+    const size_t bytes = sl_npy_type_bytes(array->type) * array->width;
+    for (size_t p = 0; array->digests && p < array->planes; p++)
+        array->digest = sl_digest_add_at(array->digest, (uint64_t)(p * array->rows + first) * bytes,
+                                         (const char *)array->data + p * rows * bytes, rows * bytes);
 }
 
 /* Print a note, once, on a number whose conversion to float32 loses more than rounding a fraction. */
@@ -166,12 +179,17 @@ sl_exit sl_npy_array_read(sl_npy_array *array, size_t first, size_t rows)
     else if (sl_npy_read_columns(array->reader, array->planes, array->rows, first, rows, array->data, &error))
         code = sl_report_error(&error);
     note_loss(array);
+    if (!code)
+        add_digest(array, first, rows);
     return code;
 }
 
 sl_exit sl_npy_array_write(sl_npy_array *array, size_t first, size_t rows)
 {
-    return array->path ? transfer(array, first, rows) : SL_EXIT_OK;
+    if (!array->path)
+        return SL_EXIT_OK;
+    add_digest(array, first, rows);
+    return transfer(array, first, rows);
 }
 
 bool sl_npy_array_get_integer(const sl_npy_array *array, size_t k, int64_t least, int64_t most, int64_t *value)

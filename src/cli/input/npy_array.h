@@ -20,6 +20,9 @@ typedef struct sl_npy_array {
     sl_npy_reader *reader;
     sl_npy_writer *writer;
     void *data;
+    bool joins;      /* an output that several processes fill, each with rows of its own */
+    bool digests;    /* whether `digest` is wanted */
+    uint64_t digest; /* of the rows read or written, each at its place in the array (cli/digest.h); float32 where converted */
     bool loss_noted; /* a note on an element that does not fit into float32 has been printed */
 } sl_npy_array;
 
@@ -56,7 +59,7 @@ double sl_npy_array_get_row_bytes(const sl_npy_array *array);
  *  be read or written sequentially. */
 sl_exit sl_npy_array_allocate(sl_npy_array *array, size_t chunk, bool is_output);
 
-/** Create the file of an output, after sl_npy_array_shape. */
+/** Create the file of an output, or join it, after sl_npy_array_shape. */
 sl_exit sl_npy_array_create(sl_npy_array *array);
 
 /** Read, or write, `rows` rows from row `first` on. */

@@ -1,6 +1,7 @@
 #include "cli/input/npy_input.h"
 
 #include "base/size.h"
+#include "sluice_train.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,39 @@ sl_exit sl_npy_input_open(sl_npy_input *input)
     code = code ? code : check_x(input);
     code = code ? code : sl_lengths_check(&input->lengths, input->rows, input->x.option);
     return code ? code : check_mask(input);
+}
+
+/* All lengths, in *to, of `rows` elements. */
+static sl_exit read_lengths(const sl_npy_input *input, int64_t *to)
+{
+    sl_npy_array whole = input->lengths; /* with the same reader, and memory of its own */
+    uint64_t sum;
+    whole.data = NULL;
+    sl_exit code = sl_npy_array_allocate(&whole, input->rows, false);
+    code = code ? code : sl_npy_array_read(&whole, 0, input->rows);
+    code = code ? code : sl_lengths_take(&whole, 0, input->rows, input->steps, input->x.option, to, &sum);
+    free(whole.data);
+    return code;
+}
+
+sl_exit sl_npy_input_cut(const sl_npy_input *input, size_t part, size_t parts, size_t *first, size_t *end)
+{
+    const bool is_ragged = input->lengths.path && input->rows;
+    int64_t *lengths = is_ragged ? calloc(input->rows, sizeof *lengths) : NULL;
+    size_t *bounds = calloc(parts + 1, sizeof *bounds);
+    sluice_error error;
+    sl_exit code = bounds && (lengths || !is_ragged) ? SL_EXIT_OK : sl_report_memory("the lengths of all rows");
+    if (!code && is_ragged)
+        code = read_lengths(input, lengths);
+    if (!code)
+        code = sl_report_status(sluice_shards_cut(input->rows, input->steps, lengths, parts, bounds, &error), &error);
+    if (!code) {
+        *first = bounds[part - 1];
+        *end = bounds[part];
+    }
+    free(lengths);
+    free(bounds);
+    return code;
 }
 
 double sl_npy_input_get_row_bytes(const sl_npy_input *input)

@@ -1,5 +1,6 @@
 #include "cli/input/text_source.h"
 
+#include "cli/digest.h"
 #include "program/interrupt.h"
 
 #include <errno.h>
@@ -41,12 +42,15 @@ static sl_exit refuse(const sl_text_source *source, sl_content content)
 static sl_exit read_file(sl_text_source *source, void *data, size_t room, size_t *got)
 {
     *got = 0;
+    room = room < source->end - source->taken ? room : (size_t)(source->end - source->taken);
     const ssize_t count = sl_interrupt_seen() ? 0 : read(source->input.fd, data, room);
     if (sl_interrupt_seen())
         return SL_EXIT_INTERRUPTED;
     if (count < 0)
         return errno == EINTR ? SL_EXIT_OK : sl_report(SL_EXIT_IO, "%s: cannot be read: %s", source->input.name, strerror(errno));
     source->drained = count == 0;
+    if (source->digest && count)
+        *source->digest = sl_digest_add_at(*source->digest, source->taken, data, (size_t)count);
     source->taken += (uint64_t)count;
     *got = (size_t)count;
     return SL_EXIT_OK;
@@ -147,9 +151,61 @@ static sl_exit check_head(sl_text_source *source)
 
 sl_exit sl_text_source_open(const char *path, const char *array_remedy, sl_text_source *source)
 {
-    *source = (sl_text_source){.input.fd = -1, .array_remedy = array_remedy};
+    *source = (sl_text_source){.input.fd = -1, .array_remedy = array_remedy, .end = UINT64_MAX};
     sluice_error error;
     return sl_report_status(sl_input_open(path, &source->input, &error), &error);
+}
+
+/* Where the first line begins at or after a byte of the file: behind the newline of the line that the byte before belongs to. */
+static sl_exit find_line(const sl_text_source *source, uint64_t at, uint64_t *begin)
+{
+    char block[1 << 14];
+    size_t got = 1;
+    for (*begin = at ? at - 1 : 0; at && got; *begin += got) {
+        sluice_error error;
+        if (sl_input_read(&source->input, *begin, block, sizeof block, &got, &error))
+            return sl_report_error(&error);
+        const char *newline = memchr(block, '\n', got);
+        if (newline) {
+            *begin += (uint64_t)(newline - block) + 1;
+            break;
+        }
+    }
+    return SL_EXIT_OK;
+}
+
+/* size * k / parts, rounded down; the products of two numbers below `parts` fit. */
+static uint64_t get_share(uint64_t size, size_t k, size_t parts)
+{
+    return size / parts * k + size % parts * k / parts;
+}
+
+sl_exit sl_text_source_choose_part(sl_text_source *source, size_t part, size_t parts, uint64_t *digest, uint64_t *first,
+                                   uint64_t *end)
+{
+    if (!source->input.regular)
+        return sl_report(SL_EXIT_USAGE, "%s: --shard reads its part by seeking, and this is no regular file; copy it to one first",
+                         source->input.name);
+    sl_exit code = check_head(source);
+    if (!code && source->gunzip)
+        code = sl_report(SL_EXIT_USAGE,
+                         "%s: --shard reads its part by seeking, and gzip data have no places to seek to; "
+                         "decompress with gzip -dc FILE > NEW",
+                         source->input.name);
+    code = code ? code : find_line(source, get_share(source->input.size, part - 1, parts), first);
+    code = code ? code : find_line(source, get_share(source->input.size, part, parts), end);
+    if (code)
+        return code;
+    const uint64_t mark = source->head_start; /* bytes of a byte order mark, which belongs to no line */
+    source->taken = *first < mark ? mark : *first;
+    source->end = *end < source->taken ? source->taken : *end;
+    source->begun = true;
+    source->drained = source->ended = false;
+    source->head_start = source->head_end = 0;
+    source->digest = digest;
+    if (lseek(source->input.fd, (off_t)(source->input.start + source->taken), SEEK_SET) < 0)
+        return sl_report(SL_EXIT_IO, "%s: cannot be read: %s", source->input.name, strerror(errno));
+    return SL_EXIT_OK;
 }
 
 sl_exit sl_text_source_read(sl_text_source *source, void *data, size_t room, size_t *got)

@@ -20,14 +20,22 @@ typedef struct sl_text_source {
     sl_gunzip *gunzip;     /* NULL: not compressed */
     unsigned char *packed; /* packed[packed_start..packed_end) are read and not decompressed */
     size_t packed_start, packed_end;
-    uint64_t taken; /* bytes read from the file */
-    bool drained;   /* the file has ended */
-    bool ended;     /* and all of the text is given out */
+    uint64_t taken;   /* bytes of the file up to which it is read */
+    uint64_t end;     /* of the part that is read; UINT64_MAX: to the end of the file */
+    uint64_t *digest; /* of the bytes that are read, at their places in the file (cli/digest.h); NULL: none */
+    bool drained;     /* the file has ended */
+    bool ended;       /* and all of the text is given out */
 } sl_text_source;
 
 /** Open a text ("-": standard input). A signal ends the wait for its bytes. `array_remedy`, a literal, says what to do if the file is
  *  a NumPy array. On failure *source is closed. */
 sl_exit sl_text_source_open(const char *path, const char *array_remedy, sl_text_source *source);
+
+/** Of an opened text of which nothing is read yet, read only part `part` of `parts`: from the first line that begins at or after byte
+ *  size*(part-1)/parts of the file, up to where the next part begins. *first and *end are these places. *digest is continued with the
+ *  bytes that are read. Refuses (and reports) what has no such places, pipes and gzip data, and what sl_text_source_read refuses. */
+sl_exit sl_text_source_choose_part(sl_text_source *source, size_t part, size_t parts, uint64_t *digest, uint64_t *first,
+                                   uint64_t *end);
 
 /** Some bytes of the text, at most `room` > 0, in *got; 0 unless source->ended: try again. Waits for them if there are none.
  *  A UTF-8 byte order mark is skipped and gzip data are decompressed, both with a note. Refuses (and reports) UTF-16, UTF-32, other

@@ -5,13 +5,19 @@
 #include "cli/layer_output.h"
 #include "cli/notes.h"
 #include "cli/run/run_session.h"
+#include "cli/run/shard_identity.h"
 #include "cli/run/stream_state.h"
+#include "cli/shards/merge.h"
+#include "cli/shards/shard_files.h"
 #include "cli/tuned_plans.h"
 #include "program/model_shape.h"
 #include "program/paths.h"
 #include "program/progress.h"
+#include "program/ranks/rank_group.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static sl_exit check_paths(const sl_options *options)
 {
@@ -102,6 +108,8 @@ static sl_exit set_up(sl_run_session *run)
     if (sluice_engine_get_info(run->engine, &run->info))
         return sl_report_mismatch();
     code = sl_plans_load(run->options, run->engine);
+    if (!code && run->shard.parts)
+        code = sl_shard_identity_get(run->options, run->model, &run->info, &run->shard.same);
     run->stats.setup_seconds = sl_clock_get() - started;
     return code;
 }
@@ -121,24 +129,66 @@ static sl_exit run_all(sl_run_session *run)
     return code;
 }
 
-sl_exit sl_command_run(int argc, char **argv)
+static sl_exit parse(int argc, char **argv, sl_options *options, bool *done)
 {
-    sl_options options;
-    bool done;
-    sl_exit code = sl_command_line_parse(SL_COMMAND_RUN, argc, argv, &options, &done);
-    if (code || done)
+    const sl_exit code = sl_command_line_parse(SL_COMMAND_RUN, argc, argv, options, done);
+    if (code || *done)
         return code;
-    options.input = options.input ? options.input : "-";
-    if (options.text && !options.output)
-        options.output = "-";
-    code = check_options(&options);
-    code = code ? code : sl_command_line_choose_machine(&options, false);
-    if (code)
-        return code;
-    sl_run_session run = {.options = &options};
-    code = run_all(&run);
+    options->input = options->input ? options->input : "-";
+    if (options->text && !options->output)
+        options->output = "-";
+    return check_options(options);
+}
+
+static sl_exit run_command(sl_options *options)
+{
+    sl_run_session run = {.options = options};
+    sl_exit code = sl_shard_open(&run.shard, options);
+    code = code ? code : sl_command_line_choose_machine(options, false);
+    code = code ? code : run_all(&run);
+    sl_shard_close(&run.shard);
     sluice_workspace_destroy(run.workspace);
     sluice_engine_destroy(run.engine);
     sluice_model_destroy(run.model);
     return code;
+}
+
+/* Remove this rank's part of an output, and its record. */
+static void remove_part(const char *out)
+{
+    const sl_shard_file files[] = {SL_SHARD_RECORD, SL_SHARD_PART};
+    for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
+        char *name = sl_shard_files_name(out, files[k], sl_group_get_own() + 1, sl_group_count());
+        if (name)
+            unlink(name); /* one that is left is no output, and the next run replaces it */
+        free(name);
+    }
+}
+
+/* Rank r runs part r + 1. Rank 0 puts the parts together when all have ended well; else they are removed, unless the next run is to skip
+ * those that are done. */
+static sl_exit run_on_ranks(sl_options *options)
+{
+    const char *const outputs[] = {options->output, options->hn, options->cn, options->head};
+    const size_t count = sizeof outputs / sizeof outputs[0];
+    if (options->shard.text)
+        return sl_report(SL_EXIT_USAGE, "--shard is what the ranks do by themselves; leave it out");
+    options->shard = (sl_shard_choice){.part = sl_group_get_own() + 1, .parts = sl_group_count()};
+    sl_exit code = sl_group_agree(run_command(options));
+    for (size_t k = 0; code && !options->skip_done && k < count; k++)
+        if (outputs[k])
+            remove_part(outputs[k]);
+    for (size_t k = 0; !code && sl_group_is_first() && k < count; k++)
+        code = outputs[k] ? sl_merge(outputs[k], true) : SL_EXIT_OK;
+    return code;
+}
+
+sl_exit sl_command_run(int argc, char **argv)
+{
+    sl_options options;
+    bool done;
+    const sl_exit code = parse(argc, argv, &options, &done);
+    if (code || done)
+        return code;
+    return sl_group_count() > 1 ? run_on_ranks(&options) : run_command(&options);
 }

@@ -2,6 +2,7 @@
 #include "cli/run/run_session.h"
 
 #include "base/clock.h"
+#include "cli/digest.h"
 #include "cli/input/chunk_rows.h"
 #include "cli/input/npy_input.h"
 #include "cli/layer_output.h"
@@ -23,11 +24,15 @@ typedef struct npy_run {
     sl_npy_input input;
     sl_npy_array arrays[ARRAYS]; /* states and outputs */
     size_t chunk;                /* rows at a time */
+    size_t first, end;           /* the rows that are run: all, or with --shard a part */
+    size_t base;                 /* the input's row that is row 0 of the outputs */
+    size_t rows;                 /* of the outputs */
+    bool done;                   /* with --skip-done: the part is there already */
     sl_stream_state state;
-    sl_layer_output output, end;      /* what --output and --head write */
-    sl_state_sizes sizes[KINDS];      /* of the states */
-    sl_initial_states initial[KINDS]; /* --h0 and --c0, where the layers' sizes differ */
-    sl_state_archive archives[KINDS]; /* --hn and --cn, where the layers' sizes differ */
+    sl_layer_output output, end_of_network; /* what --output and --head write */
+    sl_state_sizes sizes[KINDS];            /* of the states */
+    sl_initial_states initial[KINDS];       /* --h0 and --c0, where the layers' sizes differ */
+    sl_state_archive archives[KINDS];       /* --hn and --cn, where the layers' sizes differ */
 } npy_run;
 
 static sl_exit check_state(npy_run *npy, sl_npy_array *state, sl_state_kind kind)
@@ -72,7 +77,7 @@ static sl_exit open_inputs(npy_run *npy)
 /* Set the shape of the array of a layer's outputs. */
 static sl_exit shape_layer(const npy_run *npy, const sl_layer_output *output, sl_npy_array *array)
 {
-    const size_t rows = npy->input.rows, steps = npy->input.steps, width = output->width;
+    const size_t rows = npy->rows, steps = npy->input.steps, width = output->width;
     const bool step_first = npy->run->options->step_first;
     const size_t by_steps[] = {step_first ? steps : rows, step_first ? rows : steps, width}, by_rows[] = {rows, width};
     if (!output->has_steps)
@@ -85,13 +90,13 @@ static sl_exit shape_states(npy_run *npy, sl_npy_array *array, sl_state_kind kin
 {
     const sl_state_sizes *sizes = &npy->sizes[kind];
     sl_state_archive *archive = &npy->archives[kind];
-    const size_t shape[] = {sizes->layer_dirs, npy->input.rows, sizes->width};
+    const size_t shape[] = {sizes->layer_dirs, npy->rows, sizes->width};
     if (sizes->width)
-        return sl_npy_array_shape(array, 3, shape, sizes->layer_dirs, npy->input.rows, sizes->width);
+        return sl_npy_array_shape(array, 3, shape, sizes->layer_dirs, npy->rows, sizes->width);
     archive->option = array->option;
     archive->path = array->path;
     array->path = NULL;
-    return sl_state_archive_shape(archive, npy->run->model, kind, npy->input.rows);
+    return sl_state_archive_shape(archive, npy->run->model, kind, npy->rows);
 }
 
 static sl_exit shape_outputs(npy_run *npy)
@@ -99,7 +104,7 @@ static sl_exit shape_outputs(npy_run *npy)
     sl_exit code = shape_layer(npy, &npy->output, &npy->arrays[OUTPUT]);
     code = code ? code : shape_states(npy, &npy->arrays[HN], SL_STATE_H);
     code = code ? code : shape_states(npy, &npy->arrays[CN], SL_STATE_C);
-    return code ? code : shape_layer(npy, &npy->end, &npy->arrays[HEAD]);
+    return code ? code : shape_layer(npy, &npy->end_of_network, &npy->arrays[HEAD]);
 }
 
 /* Memory for one row of a chunk. */
@@ -116,7 +121,7 @@ static double get_row_bytes(const npy_run *npy)
 static sl_exit allocate(npy_run *npy)
 {
     const size_t rows = sl_chunk_rows_get(npy->run->options, npy->run->info.threads, get_row_bytes(npy));
-    const size_t most = npy->input.rows ? npy->input.rows : 1;
+    const size_t most = npy->end > npy->first ? npy->end - npy->first : 1;
     npy->chunk = rows < most ? rows : most;
     sl_exit code = sl_npy_input_allocate(&npy->input, npy->chunk);
     if (code)
@@ -152,9 +157,9 @@ static sl_exit write_chunk(npy_run *npy, size_t first, size_t rows)
     const double started = sl_clock_get();
     sl_exit code = SL_EXIT_OK;
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
-        code = sl_npy_array_write(&npy->arrays[k], first, rows);
+        code = sl_npy_array_write(&npy->arrays[k], first - npy->base, rows);
     for (size_t k = 0; !code && k < KINDS; k++)
-        code = sl_state_archive_write(&npy->archives[k], first, rows);
+        code = sl_state_archive_write(&npy->archives[k], first - npy->base, rows);
     npy->run->stats.write_seconds += sl_clock_get() - started;
     return code;
 }
@@ -199,14 +204,14 @@ static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps
     batch.streams = npy->state.streams;
     batch.slots = sl_stream_state_get_slots(&npy->state, first, rows);
     want(npy, &npy->output, &arrays[OUTPUT], &batch, outputs);
-    want(npy, &npy->end, &arrays[HEAD], &batch, outputs);
+    want(npy, &npy->end_of_network, &arrays[HEAD], &batch, outputs);
     return sl_run_forward(npy->run, &batch, steps);
 }
 
 static sl_exit run_chunks(npy_run *npy)
 {
-    for (size_t first = 0; first < npy->input.rows; first += npy->chunk) {
-        const size_t left = npy->input.rows - first, rows = left < npy->chunk ? left : npy->chunk;
+    for (size_t first = npy->first; first < npy->end; first += npy->chunk) {
+        const size_t left = npy->end - first, rows = left < npy->chunk ? left : npy->chunk;
         uint64_t steps = 0;
         sl_exit code = read_chunk(npy, first, rows, &steps);
         if (!code && sl_interrupt_seen())
@@ -215,35 +220,140 @@ static sl_exit run_chunks(npy_run *npy)
         code = code ? code : write_chunk(npy, first, rows);
         if (code)
             return code;
-        sl_progress_update(first + rows, npy->run->stats.rows);
+        sl_progress_update(first + rows - npy->first, npy->run->stats.rows);
     }
     return SL_EXIT_OK;
+}
+
+/* ---- --shard --------------------------------------------------------------------------------------------------------------- */
+
+/* The part's share of the input, as one number. */
+static void set_read(npy_run *npy)
+{
+    const sl_npy_array *arrays[] = {&npy->input.x, &npy->input.lengths, &npy->input.mask, &npy->arrays[H0], &npy->arrays[C0]};
+    uint64_t digest = SL_DIGEST_BEGIN;
+    for (size_t k = 0; k < sizeof arrays / sizeof arrays[0]; k++)
+        digest = sl_digest_add(digest, &arrays[k]->digest, sizeof arrays[k]->digest);
+    for (size_t k = 0; k < KINDS; k++)
+        for (size_t layer = 0; layer < npy->initial[k].layers; layer++)
+            digest = sl_digest_add(digest, &npy->initial[k].arrays[layer].digest, sizeof digest);
+    npy->run->shard.read = digest;
+}
+
+/* Have all files of the part digested as they are read and written. */
+static void begin_digests(npy_run *npy)
+{
+    npy->input.x.digests = npy->input.lengths.digests = npy->input.mask.digests = true;
+    for (size_t k = 0; k < ARRAYS; k++)
+        npy->arrays[k].digests = true;
+    for (size_t k = 0; k < KINDS; k++) {
+        npy->archives[k].digests = true;
+        for (size_t layer = 0; layer < npy->initial[k].layers; layer++)
+            npy->initial[k].arrays[layer].digests = true;
+    }
+}
+
+/* What the outputs of the part are; those that the run writes as archives have no path as arrays. */
+static sl_exit describe_outputs(npy_run *npy)
+{
+    sl_shard *shard = &npy->run->shard;
+    const bool step_first = npy->run->options->step_first;
+    for (size_t k = 0; k < SL_SHARD_OUTPUTS; k++) {
+        sl_shard_record *record = &shard->outputs[k].record;
+        const bool is_state = k == SL_SHARD_HN || k == SL_SHARD_CN;
+        record->kind = shard->outputs[k].out && !npy->arrays[FIRST_OUTPUT + k].path ? SL_SHARD_NPZ : SL_SHARD_NPY;
+        record->axis = is_state || (step_first && (k == SL_SHARD_HEAD ? npy->end_of_network : npy->output).has_steps);
+        npy->arrays[FIRST_OUTPUT + k].joins = shard->in_place;
+        if (record->kind == SL_SHARD_NPZ && shard->in_place)
+            return sl_report(SL_EXIT_USAGE,
+                             "--in-place does not go with %s of a network whose layers' states differ in size, which are an .npz "
+                             "file; leave it out, and merge the parts",
+                             shard->outputs[k].option);
+    }
+    return SL_EXIT_OK;
+}
+
+/* The rows that are run; all, unless --shard says otherwise. */
+static sl_exit choose_rows(npy_run *npy)
+{
+    const sl_shard *shard = &npy->run->shard;
+    npy->end = npy->rows = npy->input.rows;
+    if (!shard->parts)
+        return SL_EXIT_OK;
+    const sl_exit code = sl_npy_input_cut(&npy->input, shard->part, shard->parts, &npy->first, &npy->end);
+    if (!shard->in_place) {
+        npy->base = npy->first;
+        npy->rows = npy->end - npy->first;
+    }
+    return code;
+}
+
+/* With --skip-done, see whether the part is there. */
+static sl_exit begin_part(npy_run *npy)
+{
+    sl_shard *shard = &npy->run->shard;
+    sl_exit code = shard->parts ? describe_outputs(npy) : SL_EXIT_OK;
+    code = code ? code : sl_shard_begin(shard, npy->first, npy->end - npy->first, npy->input.rows, &npy->done);
+    if (code || !shard->parts)
+        return code;
+    begin_digests(npy);
+    for (size_t first = npy->first; npy->done && !code && first < npy->end; first += npy->chunk) {
+        uint64_t steps;
+        const size_t left = npy->end - first;
+        code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : read_chunk(npy, first, left < npy->chunk ? left : npy->chunk, &steps);
+    }
+    set_read(npy);
+    return code || !npy->done ? code : sl_shard_confirm(shard);
+}
+
+static sl_exit prepare_part(npy_run *npy)
+{
+    sl_shard *shard = &npy->run->shard;
+    set_read(npy);
+    for (size_t k = 0; k < SL_SHARD_OUTPUTS; k++)
+        shard->outputs[k].written = npy->arrays[FIRST_OUTPUT + k].digest;
+    for (size_t k = 0; k < KINDS; k++)
+        if (npy->archives[k].path)
+            shard->outputs[k == SL_STATE_H ? SL_SHARD_HN : SL_SHARD_CN].written = npy->archives[k].digest;
+    return sl_shard_prepare(shard);
+}
+
+/* ---- The run --------------------------------------------------------------------------------------------------------------- */
+
+static sl_exit commit(npy_run *npy)
+{
+    sl_exit code = prepare_part(npy);
+    for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
+        code = sl_npy_array_commit(&npy->arrays[k]);
+    for (size_t k = 0; !code && k < KINDS; k++)
+        code = sl_state_archive_commit(&npy->archives[k]);
+    code = code ? code : sl_stream_state_save(&npy->state, npy->run);
+    return code ? code : sl_shard_commit(&npy->run->shard);
 }
 
 static sl_exit run_all(npy_run *npy)
 {
     sl_exit code = sl_layer_output_find(npy->run->options, npy->run->model, &npy->output);
-    npy->end = sl_layer_output_of_end(npy->run->model);
+    npy->end_of_network = sl_layer_output_of_end(npy->run->model);
     for (size_t k = 0; k < KINDS; k++)
         npy->sizes[k] = sl_state_sizes_get(npy->run->model, (sl_state_kind)k);
     code = code ? code : open_inputs(npy);
+    code = code ? code : choose_rows(npy);
     code = code ? code : shape_outputs(npy);
     code = code ? code : allocate(npy);
-    if (!code)
-        code = sl_run_measure(npy->run, npy->input.rows ? npy->chunk : 0, npy->input.steps);
+    code = code ? code : begin_part(npy);
+    if (code || npy->done)
+        return code;
+    code = sl_run_measure(npy->run, npy->end > npy->first ? npy->chunk : 0, npy->input.steps);
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
         code = sl_npy_array_create(&npy->arrays[k]);
     for (size_t k = 0; !code && k < KINDS; k++)
         code = sl_state_archive_create(&npy->archives[k]);
     if (code)
         return code;
-    sl_progress_start(npy->run->options->progress, npy->input.rows);
+    sl_progress_start(npy->run->options->progress, npy->end - npy->first);
     code = run_chunks(npy);
-    for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
-        code = sl_npy_array_commit(&npy->arrays[k]);
-    for (size_t k = 0; !code && k < KINDS; k++)
-        code = sl_state_archive_commit(&npy->archives[k]);
-    return code ? code : sl_stream_state_save(&npy->state, npy->run);
+    return code ? code : commit(npy);
 }
 
 sl_exit sl_run_npy(sl_run_session *run)

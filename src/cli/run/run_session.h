@@ -3,6 +3,7 @@
 #define SLUICE_CLI_RUN_RUN_SESSION_H
 
 #include "cli/cli_options.h"
+#include "cli/run/shard.h"
 #include "cli/stats.h"
 #include "program/report.h"
 #include "sluice.h"
@@ -15,6 +16,7 @@ typedef struct sl_run_session {
     sluice_engine_info info;
     sluice_workspace *workspace;
     sl_stats stats;
+    sl_shard shard; /* the part of the input; of zero parts: all of it */
     double started; /* clock when reading began, plus the time of sl_run_measure */
 } sl_run_session;
 

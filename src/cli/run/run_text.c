@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/input/chunk_rows.h"
+#include "cli/digest.h"
 #include "cli/input/lines.h"
 #include "cli/run/predictions.h"
 #include "io/output.h"
@@ -21,6 +22,8 @@ typedef struct text_run {
     size_t written; /* bytes of output */
     float *logits;  /* [rows of a batch][C] */
     uint64_t total; /* bytes of input; 0: unknown */
+    uint64_t first; /* the byte where this part of it begins */
+    bool done;      /* with --skip-done: the part is there already */
 } text_run;
 
 static sl_exit write_predictions(text_run *text, size_t rows)
@@ -32,6 +35,9 @@ static sl_exit write_predictions(text_run *text, size_t rows)
     sluice_error error;
     if (sl_output_write(&text->output, text->written, lines, bytes, &error))
         return sl_report_error(&error);
+    sl_shard_output *part = &text->run->shard.outputs[SL_SHARD_OUTPUT];
+    if (part->out)
+        part->written = sl_digest_add_at(part->written, text->written, lines, bytes);
     text->written += bytes;
     text->run->stats.write_seconds += sl_clock_get() - started;
     return SL_EXIT_OK;
@@ -61,8 +67,33 @@ static sl_exit run_batches(text_run *text)
         code = run_batch(text, &lines);
         if (code)
             return code;
-        sl_progress_update(lines.end, stats->rows);
+        sl_progress_update(lines.end - text->first, stats->rows);
     }
+}
+
+/* Read all lines of the part for their digest. */
+static sl_exit read_part(text_run *text)
+{
+    sl_lines_batch lines;
+    sl_exit code;
+    do
+        code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : sl_lines_read(text->lines, &lines);
+    while (!code && lines.rows);
+    return code ? code : sl_shard_confirm(&text->run->shard);
+}
+
+/* With --shard choose the part, and see whether it is done. */
+static sl_exit choose_part(text_run *text)
+{
+    sl_shard *shard = &text->run->shard;
+    const uint64_t size = text->total;
+    uint64_t end;
+    if (!shard->parts)
+        return SL_EXIT_OK;
+    sl_exit code = sl_lines_choose_part(text->lines, shard->part, shard->parts, &shard->read, &text->first, &end);
+    text->total = code ? 0 : end - text->first;
+    code = code ? code : sl_shard_begin(shard, text->first, text->total, size, &text->done);
+    return code || !text->done ? code : read_part(text);
 }
 
 static sl_exit open_all(text_run *text)
@@ -73,6 +104,9 @@ static sl_exit open_all(text_run *text)
     sl_exit code =
         sl_lines_open(options->input, rows, options->keep_cr ? SL_LINES_KEEP_CR : SL_LINES_DROP_CR, &text->lines, &text->total);
     if (code)
+        return code;
+    code = choose_part(text);
+    if (code || text->done)
         return code;
     const size_t most = sl_lines_get_rows(text->lines);
     text->logits = calloc(most, row_bytes);
@@ -85,19 +119,24 @@ static sl_exit open_all(text_run *text)
     return sl_report_status(sl_output_create(options->output, &text->output, &error), &error);
 }
 
+static sl_exit commit(text_run *text)
+{
+    sluice_error error;
+    sl_exit code = sl_shard_prepare(&text->run->shard);
+    code = code ? code : sl_report_status(sl_output_commit(&text->output, &error), &error);
+    return code ? code : sl_shard_commit(&text->run->shard);
+}
+
 sl_exit sl_run_text(sl_run_session *run)
 {
     text_run text = {.run = run, .output.fd = -1};
-    sluice_error error;
     sl_exit code = open_all(&text);
-    if (!code) {
+    if (!code && !text.done) {
         sl_progress_start(run->options->progress, text.total);
         code = run_batches(&text);
+        code = code ? code : commit(&text);
     }
-    if (code)
-        sl_output_abort(&text.output);
-    else if (sl_output_commit(&text.output, &error))
-        code = sl_report_error(&error);
+    sl_output_abort(&text.output);
     sl_predictions_destroy(text.predictions);
     sl_lines_close(text.lines);
     free(text.logits);

@@ -2,6 +2,7 @@
 
 #include "base/layer.h"
 #include "base/size.h"
+#include "cli/digest.h"
 #include "program/model_shape.h"
 #include "program/paths.h"
 #include "program/report.h"
@@ -71,14 +72,20 @@ sl_exit sl_state_archive_create(sl_state_archive *archive)
 sl_exit sl_state_archive_write(sl_state_archive *archive, size_t first, size_t rows)
 {
     const float *from = archive->data;
+    size_t base = 0; /* elements of the arrays before */
     for (size_t k = 0; archive->path && k < archive->layers; k++) {
         const size_t directions = archive->members[k].header.shape[0], width = archive->members[k].header.shape[2];
         const size_t together = rows == archive->rows ? directions : 1, count = together * rows * width;
         for (size_t d = 0; d < directions; d += together, from += count) {
+            const size_t at = (d * archive->rows + first) * width;
             sluice_error error;
-            if (sl_npz_write(archive->writer, k, (d * archive->rows + first) * width, count, from, &error))
+            if (archive->digests)
+                archive->digest =
+                    sl_digest_add_at(archive->digest, (uint64_t)(base + at) * sizeof *from, from, count * sizeof *from);
+            if (sl_npz_write(archive->writer, k, at, count, from, &error))
                 return sl_report_error(&error);
         }
+        base += directions * archive->rows * width;
     }
     return SL_EXIT_OK;
 }

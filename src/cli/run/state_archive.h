@@ -15,6 +15,8 @@ typedef struct sl_state_archive {
     float *data;            /* of the chunk, as hn of a batch: layer after layer [D][rows of the batch][width] */
     size_t floats;          /* of a row */
     sl_npz_writer *writer;
+    bool digests;    /* whether `digest` is wanted */
+    uint64_t digest; /* of the rows written, each at its place in the arrays, one behind the other (cli/digest.h) */
 } sl_state_archive;
 
 /** Set the shapes for N rows. */

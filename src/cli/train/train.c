@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "program/paths.h"
+#include "program/ranks/rank_group.h"
 #include "sluice_tools.h"
 
 #include <stdio.h>
@@ -120,6 +121,9 @@ static sl_exit check_paths(const sl_options *options)
     const size_t count = sizeof paths / sizeof paths[0];
     if (o->from && strcmp(o->from, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "--from cannot be standard input; name a file");
+    for (size_t k = 0; sl_group_count() > 1 && k < count; k++)
+        if (paths[k].path && !paths[k].is_output && sl_paths_is_standard_input(paths[k].path))
+            return sl_report(SL_EXIT_USAGE, "%s cannot be standard input, which one rank alone has; name a file", paths[k].option);
     sl_exit code = sl_paths_check(paths, count);
     for (size_t k = 0; !code && k < count; k++)
         if (paths[k].is_output)
@@ -134,6 +138,7 @@ static void put_defaults(sl_options *options)
     sl_train_options *o = &options->train;
     options->batch = options->batch ? options->batch : SL_TRAIN_BATCH;
     o->epochs = o->epochs ? o->epochs : SL_TRAIN_EPOCHS;
+    o->trainer.shards = o->trainer.shards > 1 ? o->trainer.shards : 0; /* one is none; earlier releases recorded none */
     o->trainer.rate = o->trainer.rate > 0 ? o->trainer.rate : SL_TRAIN_RATE;
     o->rate_schedule.text = o->rate_schedule.text ? o->rate_schedule.text : sluice_rate_get_name(SLUICE_RATE_CONSTANT);
     o->trainer.schedule = o->rate_schedule.rate;
@@ -185,6 +190,8 @@ static void release(sl_training *train)
     free(train->evaluation.outputs);
     free(train->evaluation.y);
     free(train->evaluation.scores);
+    free(train->evaluation.shard_scores);
+    free(train->evaluation.parts);
     free(train->best.scores);
     json_decref(train->checkpoint.note);
 }

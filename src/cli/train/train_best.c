@@ -2,40 +2,9 @@
 
 #include "cli/digest.h"
 #include "program/model_shape.h"
+#include "program/ranks/rank_group.h"
 
 #include <string.h>
-
-/* The digest of a chain of layers. */
-static uint64_t get_digest_of_layers(const sluice_model *model)
-{
-    const size_t layers = sl_model_network(model).layer_count;
-    uint64_t digest = SL_DIGEST_BEGIN;
-    for (size_t layer = 0; layer < layers; layer++)
-        for (size_t direction = 0; direction < 2; direction++)
-            for (int tensor = 0; tensor <= SLUICE_TENSOR_SHIFT; tensor++) {
-                size_t count;
-                const float *values = sluice_model_get_parameter(model, layer, direction, (sluice_tensor)tensor, &count);
-                digest = sl_digest_add(digest, values, count * sizeof *values);
-            }
-    return digest;
-}
-
-uint64_t sl_train_get_digest(const sluice_model *model)
-{
-    if (!sluice_model_is_shape(model))
-        return get_digest_of_layers(model);
-    const sluice_shape shape = sl_model_shape(model);
-    uint64_t digest = SL_DIGEST_BEGIN;
-    for (int tensor = SLUICE_TENSOR_WEIGHT_IH; tensor <= SLUICE_TENSOR_HEAD_BIAS; tensor++) {
-        const size_t parts = tensor <= SLUICE_TENSOR_BIAS ? shape.layers * shape.directions : 1;
-        for (size_t k = 0; k < parts; k++) {
-            size_t count = 0;
-            const float *values = sluice_model_get_tensor(model, (sluice_tensor)tensor, k, &count);
-            digest = sl_digest_add(digest, values, count * sizeof *values);
-        }
-    }
-    return digest;
-}
 
 sluice_names sl_train_get_names(const sl_training *train, const sluice_model *model)
 {
@@ -51,6 +20,8 @@ sluice_names sl_train_get_names(const sl_training *train, const sluice_model *mo
 
 sl_exit sl_train_save_model(const sl_training *train)
 {
+    if (!sl_group_is_first())
+        return SL_EXIT_OK;
     sluice_error error;
     const sluice_model *model = sluice_trainer_get_model(train->trainer);
     const sluice_names names = sl_train_get_names(train, model);
@@ -72,7 +43,7 @@ void sl_train_update_best(sl_training *train, const sl_score *score, bool *is_be
     if (!*is_best)
         return;
     best->epoch = train->position.epoch;
-    best->digest = sl_train_get_digest(sluice_trainer_get_model(train->trainer));
+    best->digest = sl_digest_of_weights(sluice_trainer_get_model(train->trainer));
     best->score = *score;
     memcpy(best->scores, train->evaluation.scores, train->evaluation.count * sizeof *best->scores);
 }

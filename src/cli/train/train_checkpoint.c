@@ -4,6 +4,8 @@
 #include "cli/train/train_record.h"
 
 #include "base/clock.h"
+#include "cli/digest.h"
+#include "program/ranks/rank_group.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -68,6 +70,11 @@ sl_exit sl_checkpoint_save(sl_training *train)
     const char *path = train->options->train.checkpoint;
     if (!path)
         return SL_EXIT_OK;
+    const sl_exit code = train->position.begin ? sl_train_gather_states(train) : SL_EXIT_OK;
+    train->checkpoint.saved_step = train->position.step;
+    train->checkpoint.saved_at = sl_clock_get();
+    if (code || !sl_group_is_first())
+        return code;
     char *note = get_note(train);
     if (!note)
         return sl_report_memory("a checkpoint's note");
@@ -75,7 +82,6 @@ sl_exit sl_checkpoint_save(sl_training *train)
     const sluice_status status =
         sluice_trainer_save(train->trainer, train->position.begin ? train->streams : NULL, path, note, &error);
     free(note);
-    train->checkpoint.saved_step = train->position.step;
     train->checkpoint.saved_at = sl_clock_get();
     return sl_report_status(status, &error);
 }
@@ -269,7 +275,7 @@ static bool holds_best(const sl_training *train)
     const sluice_names names = sl_train_get_names(train, sluice_trainer_get_model(train->trainer));
     if (sluice_model_load(train->options->output, &names, &model, NULL))
         return false;
-    const bool holds = sl_train_get_digest(model) == train->best.digest;
+    const bool holds = sl_digest_of_weights(model) == train->best.digest;
     sluice_model_destroy(model);
     return holds;
 }
@@ -285,9 +291,9 @@ sl_exit sl_checkpoint_check(const sl_training *train)
     const sl_exit code = restore_states(train);
     if (code)
         return code;
-    if (!best->epoch)
+    if (!best->epoch || !sl_group_is_first())
         return SL_EXIT_OK;
-    if (sl_train_get_digest(sluice_trainer_get_model(train->trainer)) == best->digest)
+    if (sl_digest_of_weights(sluice_trainer_get_model(train->trainer)) == best->digest)
         return sl_train_save_model(train);
     if ((!train->dataset.validation && !sl_train_is_over(train)) ||
         holds_best(train)) /* the next epoch writes it, or it is there */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "program/interrupt.h"
 #include "program/progress.h"
+#include "program/ranks/rank_group.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,6 +29,8 @@ static sl_exit train_part(sl_training *train)
                             &error))
         return sl_train_report_failure(train, &error);
     train->stats.run_seconds += sl_clock_get() - started;
+    train->stats.exchange_seconds += report.exchange_seconds;
+    train->stats.wait_seconds += report.wait_seconds;
     train->stats.steps += train->minibatch.steps;
     train->position.sum.loss += report.loss * report.weight;
     train->position.sum.weight += report.weight;
@@ -38,22 +41,24 @@ static sl_exit train_part(sl_training *train)
     return SL_EXIT_OK;
 }
 
-/* Reset the states of the rows of the batch to zeros, the beginning of a sequence. */
-static sl_exit reset_slots(const sl_training *train, size_t rows)
+/* Reset the states to zeros, the beginning of a sequence; also those that this batch does not use, so that a checkpoint does not depend
+ * on which rank used them before. */
+static sl_exit reset_slots(const sl_training *train)
 {
     sluice_error error;
-    for (size_t n = 0; n < rows; n++)
+    for (size_t n = 0; n < sluice_streams_get_slots(train->streams); n++)
         if (sluice_streams_set(train->streams, n, NULL, NULL, &error))
             return sl_report_error(&error);
     return SL_EXIT_OK;
 }
 
-/* After an update: stop if a signal has arrived, and write a checkpoint if one is due. */
+/* After an update: stop if a signal has arrived, and write a checkpoint if one is due by the first rank's clock. */
 static sl_exit finish_update(sl_training *train)
 {
-    if (sl_interrupt_seen())
-        return SL_EXIT_INTERRUPTED;
-    const sl_exit code = sl_checkpoint_is_due(train) ? sl_checkpoint_save(train) : SL_EXIT_OK;
+    bool is_due = sl_checkpoint_is_due(train);
+    sl_exit code = sl_group_agree_on(sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK, &is_due);
+    if (!code && is_due)
+        code = sl_checkpoint_save(train);
     show_progress(train);
     return code;
 }
@@ -67,13 +72,13 @@ static sl_exit train_batch(sl_training *train, const sl_batch_range *range)
     const size_t most = options->truncate ? options->truncate : SIZE_MAX;
     sl_minibatch_select(minibatch, &train->dataset.data, train->dataset.order.rows + range->begin, range->end - range->begin,
                         options->every_step);
-    sl_exit code = SL_EXIT_OK;
-    if (train->streams && !train->position.begin)
-        code = reset_slots(train, minibatch->count);
+    sl_exit code = sl_minibatch_cut(minibatch);
+    if (!code && train->streams && !train->position.begin)
+        code = reset_slots(train);
     for (size_t begin = train->position.begin; !code && (begin == train->position.begin || begin < minibatch->longest);) {
-        code = sl_minibatch_make(minibatch, begin, most);
+        code = sl_group_agree(sl_minibatch_make(minibatch, begin, most));
         minibatch->batch.streams = train->streams;
-        minibatch->batch.slots = train->streams ? minibatch->numbers : NULL;
+        minibatch->batch.slots = train->streams ? minibatch->numbers + minibatch->first : NULL;
         code = code ? code : train_part(train);
         begin += minibatch->batch.steps ? minibatch->batch.steps : 1;
         if (!code && begin < minibatch->longest) {
@@ -116,7 +121,7 @@ static sl_exit train_batches(sl_training *train)
 {
     show_progress(train);
     sl_order_shuffle(&train->dataset.order, train->dataset.data.lengths, train->options->train.trainer.seed, train->position.epoch);
-    sl_exit code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+    sl_exit code = sl_group_agree(sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK);
     while (!code && train->position.batch < train->dataset.order.batches) {
         code = train_batch(train, &train->dataset.order.ranges[train->position.batch]);
         if (code)
@@ -131,6 +136,8 @@ static sl_exit write_curves(const sl_training *train)
 {
     const sl_train_options *options = &train->options->train;
     sl_exit code = SL_EXIT_OK;
+    if (!sl_group_is_first())
+        return code;
     if (options->curve_csv)
         code = sl_curve_write_csv(&train->curve, options->curve_csv);
     if (!code && options->curve_svg)
@@ -189,7 +196,7 @@ static sl_exit end_epoch(sl_training *train)
     code = sl_checkpoint_save(train);
     const sl_exit kept = is_best ? sl_train_save_model(train) : SL_EXIT_OK;
     code = code ? code : kept;
-    code = code ? code : write_curves(train);
+    code = sl_group_agree(code ? code : write_curves(train));
     if (!code)
         sl_train_report_epoch(train, is_best);
     return code;

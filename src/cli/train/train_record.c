@@ -124,6 +124,14 @@ static const struct {
 };
 enum { TEXTS = sizeof texts / sizeof texts[0] };
 
+static bool is_input(const char *name)
+{
+    bool found = false;
+    for (size_t k = 0; k < TEXTS; k++)
+        found = found || (texts[k].is_input && strcmp(texts[k].name, name) == 0);
+    return found;
+}
+
 static const char *get_text(const sl_options *options, size_t k)
 {
     const char *text;
@@ -160,6 +168,24 @@ json_t *sl_record_get_arguments(const sl_options *options, sluice_gemm gemm)
         return list;
     json_decref(list);
     return NULL;
+}
+
+char *sl_record_get_text(const sl_options *options, sluice_gemm gemm)
+{
+    json_t *record = sl_record_get_options(options), *arguments = sl_record_get_arguments(options, gemm), *pair;
+    bool ok = record && arguments;
+    size_t k;
+    json_array_foreach(arguments, k, pair)
+    {
+        const char *name = json_string_value(json_array_get(pair, 0));
+        ok = ok && (is_input(name) || json_object_set(record, name, json_array_get(pair, 1)) == 0);
+    }
+    ok = ok && json_object_set_new(record, "--checkpoint", path_to_json(options->train.checkpoint)) == 0 &&
+         json_object_set_new(record, "--stats", json_boolean(options->stats)) == 0;
+    char *text = ok ? json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(record);
+    json_decref(arguments);
+    return text;
 }
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------------------- */
@@ -258,10 +284,7 @@ static sl_exit take(sl_options *options, const char *path, const char *name, con
         return SL_EXIT_OK;
     if (sl_command_line_set(options, name, text))
         return fail_damaged(path);
-    for (size_t k = 0; k < TEXTS; k++)
-        if (texts[k].is_input && strcmp(texts[k].name, name) == 0)
-            return check_input(path, name, text);
-    return SL_EXIT_OK;
+    return is_input(name) ? check_input(path, name, text) : SL_EXIT_OK;
 }
 
 static sl_exit take_options(sl_options *options, const char *path, json_t *record)
@@ -382,5 +405,31 @@ sl_exit sl_record_compare(const sl_options *options, const char *path, const jso
             code = fail_other(options, path, name, then, value);
     }
     json_decref(now);
+    return code;
+}
+
+sl_exit sl_record_compare_ranks(const char *own, const char *first)
+{
+    json_t *here = json_loads(own, 0, NULL), *there = json_loads(first, 0, NULL), *value;
+    const char *name;
+    sl_exit code = here && there ? SL_EXIT_OK : sl_report_memory("JSON");
+    json_object_foreach(there, name, value)
+    {
+        if (here && !json_object_get(here, name))
+            json_object_set_new(here, name, json_null());
+    }
+    json_object_foreach(here, name, value)
+    {
+        const json_t *other = json_object_get(there, name);
+        if (code || is_equal(other, value))
+            continue;
+        char *is = format_value(value, false), *was = format_value(other, false);
+        code = sl_report(SL_EXIT_USAGE, "%s is %s, and %s on rank 0; give all ranks the same options", name, is ? is : "?",
+                         was ? was : "?");
+        free(is);
+        free(was);
+    }
+    json_decref(here);
+    json_decref(there);
     return code;
 }

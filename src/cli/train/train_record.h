@@ -24,4 +24,11 @@ sl_exit sl_record_apply(sl_options *options, const char *path, json_t *record, j
 /** Refuse (and report) options that differ from those recorded in the checkpoint `path`. */
 sl_exit sl_record_compare(const sl_options *options, const char *path, const json_t *record);
 
+/** All options that the ranks of a run have to share, as JSON, to be freed: those above, but for the names of inputs, which may lie
+ *  elsewhere on another machine. NULL: out of memory. */
+char *sl_record_get_text(const sl_options *options, sluice_gemm gemm);
+
+/** Refuse (and report) options that differ from those of rank 0; both are texts of sl_record_get_text. */
+sl_exit sl_record_compare_ranks(const char *own, const char *first);
+
 #endif

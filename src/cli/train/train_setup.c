@@ -18,7 +18,7 @@ static sl_exit choose_classes(const sl_training *train, size_t *classes)
     const sl_train_options *o = &train->options->train;
     const sl_data *data = &train->dataset.data;
     size_t row;
-    if (data->values) {
+    if (!data->labels) {
         if (o->classes)
             return sl_report(SL_EXIT_USAGE, "--classes goes with --labels; with --values the data give the number of outputs");
         *classes = o->no_head ? 0 : data->target_width * (o->loss.quantile_count ? o->loss.quantile_count : 1);
@@ -43,7 +43,7 @@ static sl_exit choose_shape(const sl_training *train, sluice_shape *shape)
                             .directions = o->bidirectional ? 2 : 1,
                             .hidden = o->hidden,
                             .has_bias = !o->no_bias};
-    if (data->x) {
+    if (data->has_x) {
         if (o->embedding || o->vocabulary)
             return sl_report(SL_EXIT_USAGE, "--embedding and --vocabulary go with tokens, and %s has none",
                              sl_report_input(data->path));
@@ -65,7 +65,7 @@ static sl_exit fail_model(const sl_training *train, const sluice_shape *shape, c
     const double outputs = (double)shape->directions * (double)shape->hidden, inputs = (double)shape->inputs;
     const double head = (double)shape->classes * outputs, embedding = (double)shape->vocabulary * inputs;
     const double cells = 4 * outputs * (inputs + (double)shape->hidden) + 8 * outputs * outputs * (double)(shape->layers - 1);
-    const bool is_label = head > embedding, is_given = is_label ? o->classes || data->values : o->vocabulary || !data->tokens;
+    const bool is_label = head > embedding, is_given = is_label ? o->classes || !data->labels : o->vocabulary || data->has_x;
     const bool is_too_large = error->status == SLUICE_STATUS_NO_MEMORY || error->status == SLUICE_STATUS_TOO_LARGE;
     if (!is_too_large || o->layers.list || o->text || o->from || is_given || cells > (is_label ? head : embedding))
         return sl_report_error(error);
@@ -120,9 +120,10 @@ static sl_exit check_counted(const sl_training *train, const sl_data *data, cons
     for (size_t k = 0; k < order->count; k++)
         if (sl_data_is_counted(data, order->all[k], train->options->train.every_step))
             return SL_EXIT_OK;
-    return sl_report(SL_EXIT_DATA,
-                     "%s: none of the %zu rows for %s has a target that counts: all are ignored or of weight 0, or the rows have no steps",
-                     sl_report_input(data->target_path), order->count, order == &train->dataset.order ? "training" : "validation");
+    return sl_report(
+        SL_EXIT_DATA,
+        "%s: none of the %zu rows for %s has a target that counts: all are ignored or of weight 0, or the rows have no steps",
+        sl_report_input(data->target_path), order->count, order == &train->dataset.order ? "training" : "validation");
 }
 
 /* Refuse, before the first epoch, names that a model file cannot have, by saving the model to /dev/null. */
@@ -219,7 +220,7 @@ static sl_exit make_trainer(sl_training *train, const sluice_model *model)
     sl_train_note_options(train, updates);
     sluice_trainer_options options = o->trainer;
     options.total_steps = options.schedule ? updates : 0;
-    options.loss = train->dataset.data.values ? o->loss.kind : SLUICE_LOSS_CROSS_ENTROPY;
+    options.loss = train->dataset.data.labels ? SLUICE_LOSS_CROSS_ENTROPY : o->loss.kind;
     options.delta = o->loss.delta;
     options.quantiles = o->loss.quantile_count ? o->loss.quantiles : NULL;
     options.quantile_count = o->loss.quantile_count;
@@ -241,7 +242,8 @@ static sl_exit make_room(sl_training *train)
     const sluice_engine *engine = sluice_trainer_get_engine(train->trainer);
     const size_t outputs = train->outputs;
     train->info.struct_size = sizeof train->info;
-    if (sluice_engine_get_info(engine, &train->info))
+    sluice_trainer_options options = {.struct_size = sizeof options};
+    if (sluice_trainer_get_options(train->trainer, &options) || sluice_engine_get_info(engine, &train->info))
         return sl_report_mismatch();
     if (train->best.epoch && train->evaluation.count != outputs)
         return sl_report(SL_EXIT_DATA, "%s: expected scores of %zu classes, found %zu; the checkpoint is damaged",
@@ -255,11 +257,12 @@ static sl_exit make_room(sl_training *train)
     if (!train->evaluation.scores || !train->best.scores)
         return sl_report_memory("the classes");
     train->curve.has_classes = train->dataset.data.labels != NULL;
+    const sl_exit code = sl_minibatch_set_shards(&train->minibatch, options.shards ? options.shards : 1);
     sluice_error error;
-    return train->options->train.truncate && !train->streams
+    return !code && train->options->train.truncate && !train->streams
                ? sl_report_status(sluice_streams_create(engine, sl_order_get_most(&train->dataset.order), &train->streams, &error),
                                   &error)
-               : SL_EXIT_OK;
+               : code;
 }
 
 /* The model to continue from, or NULL: that of the checkpoint, which the trainer has, or that of --from, which is loaded. */
@@ -340,8 +343,9 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
     code = code ? code : sl_train_set_up_evaluation(train);
     if (code)
         return code;
-    sl_dataset_set_digest(&train->dataset);
-    return options->resume ? sl_checkpoint_check(train) : SL_EXIT_OK;
+    code = sl_dataset_set_digest(&train->dataset);
+    code = code ? code : sl_train_join_ranks(train);
+    return !code && options->resume ? sl_checkpoint_check(train) : code;
 }
 
 sl_exit sl_train_set_up(sl_training *train)

@@ -24,6 +24,10 @@ typedef struct sl_evaluation {
     size_t outputs_room, y_room;
     size_t count;            /* classes, or outputs */
     sl_output_score *scores; /* [count], of the last evaluation */
+    size_t shards;           /* most of a rank */
+    sl_score *shard_scores;  /* [shards], of the rows of this rank's shards, then zeros; with `engine` */
+    sl_output_score *parts;  /* [part_count][count], of which `scores` are the sums */
+    size_t part_count;       /* `shards`, likewise, as sums of losses have to be added in one order; of classes 1 */
 } sl_evaluation;
 
 /** The best epoch so far (train_best.c). */
@@ -100,7 +104,7 @@ void sl_train_note_options(const sl_training *train, uint64_t updates);
 /** Train all remaining epochs. SL_EXIT_INTERRUPTED is reported, and a checkpoint is written first if one is asked for. */
 sl_exit sl_train_run_epochs(sl_training *train);
 
-/** Make train->evaluation.engine, if --precision asks for one; the trainer must be there. */
+/** Make room for the scores, and train->evaluation.engine, if --precision asks for one; trainer and shards must be there. */
 sl_exit sl_train_set_up_evaluation(sl_training *train);
 
 /** Evaluate the model on the validation rows: *score and train->evaluation. SL_EXIT_INTERRUPTED is not reported. */
@@ -113,9 +117,6 @@ void sl_train_update_best(sl_training *train, const sl_score *score, bool *is_be
 
 /** Whether no epoch is left, because of --epochs or --patience. */
 bool sl_train_is_over(const sl_training *train);
-
-/** A digest of the weights of a model. */
-uint64_t sl_train_get_digest(const sluice_model *model);
 
 /** The names that the model's file has: those of the command line, but for what only says how --from is read. */
 sluice_names sl_train_get_names(const sl_training *train, const sluice_model *model);
@@ -141,6 +142,14 @@ sl_exit sl_checkpoint_compare(const sl_training *train);
 /** Third step, when the data are there: refuse other data than those of the checkpoint, and make sure that --output holds the best
  *  model so far. */
 sl_exit sl_checkpoint_check(const sl_training *train);
+
+/* ---- On several ranks --------------------------------------------------------------------------------------------------------- */
+
+/** Compare options and data with those of the other ranks, and have the trainer share its batches with theirs. Alone: no-op. */
+sl_exit sl_train_join_ranks(const sl_training *train);
+
+/** Bring the states of all rows of the selected batch into the streams of rank 0. */
+sl_exit sl_train_gather_states(const sl_training *train);
 
 /* ---- What the command train prints while it runs and at its end -------------------------------------------------------------- */
 

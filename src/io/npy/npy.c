@@ -436,7 +436,9 @@ void sl_npy_close(sl_npy_reader *reader)
 
 /* ---- Writing --------------------------------------------------------------------------------------------------------------- */
 
-sluice_status sl_npy_create(const char *path, const sl_npy_header *header, sl_npy_writer **writer, sluice_error *error)
+/* A file of this process alone, or one that it joins. */
+static sluice_status open_writer(const char *path, const sl_npy_header *header, bool joins, sl_npy_writer **writer,
+                                 sluice_error *error)
 {
     *writer = NULL;
     const size_t element_bytes = sl_npy_type_bytes(header->type);
@@ -450,8 +452,9 @@ sluice_status sl_npy_create(const char *path, const sl_npy_header *header, sl_np
     opened->data_at = sl_npy_format(header, text);
     opened->element_bytes = element_bytes;
     opened->elements = elements;
-    sluice_status status = sl_output_create(path, &opened->output, error);
-    if (status == SLUICE_STATUS_OK)
+    sluice_status status = joins ? sl_output_join(path, text, opened->data_at, opened->data_at + bytes, &opened->output, error)
+                                 : sl_output_create(path, &opened->output, error);
+    if (status == SLUICE_STATUS_OK && !joins)
         status = sl_output_write(&opened->output, 0, text, opened->data_at, error);
     if (status != SLUICE_STATUS_OK) {
         sl_npy_abort(opened);
@@ -459,6 +462,16 @@ sluice_status sl_npy_create(const char *path, const sl_npy_header *header, sl_np
     }
     *writer = opened;
     return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_npy_create(const char *path, const sl_npy_header *header, sl_npy_writer **writer, sluice_error *error)
+{
+    return open_writer(path, header, false, writer, error);
+}
+
+sluice_status sl_npy_join(const char *path, const sl_npy_header *header, sl_npy_writer **writer, sluice_error *error)
+{
+    return open_writer(path, header, true, writer, error);
 }
 
 sluice_status sl_npy_write(sl_npy_writer *writer, size_t first, size_t count, const void *data, sluice_error *error)
@@ -479,7 +492,7 @@ sluice_status sl_npy_write(sl_npy_writer *writer, size_t first, size_t count, co
 sluice_status sl_npy_commit(sl_npy_writer *writer, sluice_error *error)
 {
     sluice_status status;
-    if (writer->written < writer->elements && !writer->output.failed) {
+    if (writer->written < writer->elements && !writer->output.failed && !writer->output.joined) {
         status = sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: not finished: %zu of %zu elements were written",
                          writer->output.name, writer->written, writer->elements);
         sl_output_abort(&writer->output);

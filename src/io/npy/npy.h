@@ -53,11 +53,14 @@ void sl_npy_close(sl_npy_reader *reader);
  *  IO, NO_MEMORY; *writer is then NULL. */
 sluice_status sl_npy_create(const char *path, const sl_npy_header *header, sl_npy_writer **writer, sluice_error *error);
 
+/** Likewise of a file that several processes fill, each with elements of its own (sl_output_join, whose errors these are). */
+sluice_status sl_npy_join(const char *path, const sl_npy_header *header, sl_npy_writer **writer, sluice_error *error);
+
 /** Write `count` elements from element `first` on. A pipe, or standard output, is written forward only; else UNSUPPORTED. */
 sluice_status sl_npy_write(sl_npy_writer *writer, size_t first, size_t count, const void *data, sluice_error *error);
 
 /** Finish: check that nothing failed and every element was written (else BAD_ARGUMENT), and give the file its name. Always frees
- *  the writer; on failure no file is left. */
+ *  the writer; on failure no file is left. A file of several processes is only closed. */
 sluice_status sl_npy_commit(sl_npy_writer *writer, sluice_error *error);
 
 /** Abort: remove the temporary file and free the writer. NULL is allowed. */

@@ -130,7 +130,7 @@ def check_plateau(cli):
     held, held_v, _, _ = write_data(cli, "held", SEED + 3)
     for validates in (False, True):
         whole, broken, checkpoint, curve = (cli.path(f"plateau.{end}") for end in ("whole", "broken", "checkpoint", "csv"))
-        words = ["-i", x, "--values", v, "--hidden", 6, "--batch", 8, "--rate", 0.1, "--rate-schedule", "plateau:0.5,1"]
+        words = ["-i", x, "--values", v, "--hidden", 6, "--batch", 8, "--rate", 0.1, "--rate-schedule", "plateau:0.5,0"]
         words += ["--validate", held, "--validate-values", held_v] if validates else []
         train(cli, *words, "-o", whole, "--epochs", 14, "--curve", curve)
         rows = list(csv.DictReader(curve.read_text().splitlines()))
@@ -140,14 +140,14 @@ def check_plateau(cli):
             cli.check(abs(float(row["rate"]) - rate) <= 1e-8 * rate, f"epoch {row['epoch']}: rate {row['rate']}, not {rate}")
             loss = float(row["validation_loss" if validates else "training_loss"])
             best, waited = (loss, 0) if loss < best * (1 - 1e-4) else (best, waited + 1)
-            if waited > 1:
+            if waited > 0:
                 rate, waited, lowered = rate * 0.5, 0, lowered + 1
         cli.check(lowered or not validates, f"the rate was lowered {lowered} times")
         train(cli, *words, "-o", broken, "--epochs", 5, "--checkpoint", checkpoint)
         for epochs in (9, 14):
             cli.answers("train", "--resume", checkpoint, "--epochs", epochs, *QUIET)
         cli.check(whole.read_bytes() == broken.read_bytes(), "a run in three parts has the same bits")
-    cli.refused(USAGE, ["--rate-schedule was", "plateau:0.5,1"], "train", "--resume", checkpoint, "--rate-schedule", "cosine")
+    cli.refused(USAGE, ["--rate-schedule was", "plateau:0.5,0"], "train", "--resume", checkpoint, "--rate-schedule", "cosine")
     said = sluice("train", *words, "-o", whole, "--epochs", 3, "--progress", "never").stderr.decode()
     cli.check("--rate-schedule plateau waits" in said, f"too few epochs are noted: {said}")
 

@@ -128,16 +128,18 @@ bool sl_dataset_has_step_targets(const sl_dataset *dataset, const sl_options *op
     return options->train.every_step || dataset->data.every_step;
 }
 
-void sl_dataset_set_digest(sl_dataset *dataset)
+sl_exit sl_dataset_set_digest(sl_dataset *dataset)
 {
     const sl_data *data = &dataset->data;
-    uint64_t digest = sl_data_get_digest(data, SL_DIGEST_BEGIN);
+    uint64_t digest = SL_DIGEST_BEGIN;
+    sl_exit code = sl_data_get_digest(data, &digest);
     digest = sl_sample_weights_get_digest(&data->sample_weights, data->rows, data->lengths, digest);
-    if (dataset->validation == &dataset->validate_data)
-        digest = sl_data_get_digest(&dataset->validate_data, digest);
+    if (!code && dataset->validation == &dataset->validate_data)
+        code = sl_data_get_digest(&dataset->validate_data, &digest);
     for (size_t k = 0; k < dataset->labels.count; k++)
         digest = sl_digest_add(digest, dataset->labels.names[k], strlen(dataset->labels.names[k]));
     dataset->digest = digest;
+    return code;
 }
 
 void sl_dataset_release(sl_dataset *dataset)

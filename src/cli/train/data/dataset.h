@@ -22,8 +22,8 @@ sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sl
 /** Choose the training rows and the validation rows, and make the orders. */
 sl_exit sl_dataset_split(sl_dataset *dataset, const sl_options *options);
 
-/** Set the digest: of all data and class names. */
-void sl_dataset_set_digest(sl_dataset *dataset);
+/** Set the digest: of all data, as sl_data_get_digest, and class names. */
+sl_exit sl_dataset_set_digest(sl_dataset *dataset);
 
 /** Whether the targets are for each step: by their shape, or by --every-step. */
 bool sl_dataset_has_step_targets(const sl_dataset *dataset, const sl_options *options);

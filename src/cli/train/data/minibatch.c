@@ -1,19 +1,33 @@
 #include "cli/train/data/minibatch.h"
 
 #include "base/size.h"
+#include "program/ranks/rank_group.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 void sl_minibatch_release(sl_minibatch *minibatch)
 {
+    free(minibatch->cut);
+    free(minibatch->bounds);
     free(minibatch->numbers);
     free(minibatch->offsets);
     free(minibatch->lengths);
+    free(minibatch->x);
+    free(minibatch->tokens);
     free(minibatch->labels);
     free(minibatch->values);
     free(minibatch->weights);
     *minibatch = (sl_minibatch){0};
+}
+
+sl_exit sl_minibatch_set_shards(sl_minibatch *minibatch, size_t shards)
+{
+    minibatch->shards = shards;
+    sluice_shards_of_rank(shards, sl_group_get_own(), sl_group_count(), &minibatch->first_shard, &minibatch->shard_end);
+    minibatch->cut = calloc(shards + 1, sizeof *minibatch->cut);
+    minibatch->bounds = calloc(shards + 1, sizeof *minibatch->bounds);
+    return minibatch->cut && minibatch->bounds ? SL_EXIT_OK : sl_report_memory("the shards");
 }
 
 void sl_minibatch_select(sl_minibatch *minibatch, const sl_data *data, const size_t *rows, size_t count, bool every_step)
@@ -48,10 +62,27 @@ static bool reserve_rows(sl_minibatch *minibatch)
     return minibatch->numbers && minibatch->offsets && minibatch->lengths;
 }
 
+static sl_exit fail_memory(void)
+{
+    return sl_report(SL_EXIT_FAILURE, "out of memory for a batch; use a smaller --batch, or raise the limit");
+}
+
+sl_exit sl_minibatch_cut(sl_minibatch *minibatch)
+{
+    sluice_error error;
+    if (!reserve_rows(minibatch))
+        return fail_memory();
+    for (size_t n = 0; n < minibatch->count; n++)
+        minibatch->lengths[n] = minibatch->data->lengths[minibatch->rows[n]];
+    return sl_report_status(
+        sluice_shards_cut(minibatch->count, minibatch->longest, minibatch->lengths, minibatch->shards, minibatch->cut, &error),
+        &error);
+}
+
 static bool reserve_targets(sl_minibatch *minibatch, size_t steps)
 {
     size_t count;
-    if (!sl_size_mul(minibatch->count, minibatch->every_step ? steps : 1, &count) ||
+    if (!sl_size_mul(minibatch->own, minibatch->every_step ? steps : 1, &count) ||
         !sl_size_mul(count, minibatch->data->target_width, &count))
         return false;
     if (minibatch->data->labels)
@@ -61,37 +92,80 @@ static bool reserve_targets(sl_minibatch *minibatch, size_t steps)
     return minibatch->labels || minibatch->values;
 }
 
-/* Copy the targets of row n of the batch, whose first step is step `begin` of the row. */
-static void take_targets(sl_minibatch *minibatch, size_t n, size_t begin)
+size_t sl_minibatch_get_targets(const sl_minibatch *minibatch, size_t n, size_t *first)
 {
-    const sl_data *data = minibatch->data;
-    const size_t width = data->target_width, row = minibatch->rows[minibatch->numbers[n]];
-    const size_t targets = minibatch->every_step ? (size_t)minibatch->lengths[n] : 1,
-                 stride = minibatch->every_step ? minibatch->batch.steps : 1;
-    for (size_t t = 0; t < targets; t++) {
-        const size_t from = data->every_step ? row * data->steps + begin + t : row, to = n * stride + t;
-        if (data->labels)
-            minibatch->labels[to] = data->labels[from];
-        else
-            memcpy(minibatch->values + to * width, data->values + from * width, width * sizeof *minibatch->values);
-    }
+    *first = n * (minibatch->every_step ? minibatch->batch.steps : 1);
+    return minibatch->every_step ? (size_t)minibatch->lengths[minibatch->first + n] : 1;
 }
 
-/* Give the batch, whose first step is step `begin` of its rows, the weights of its targets. */
+/* Copy the targets of this rank's row n, whose first step is step `begin` of the row. */
+static sl_exit take_targets(sl_minibatch *minibatch, size_t n, size_t begin)
+{
+    const sl_data *data = minibatch->data;
+    const size_t width = data->target_width, row = minibatch->rows[minibatch->numbers[minibatch->first + n]];
+    size_t first;
+    const size_t targets = sl_minibatch_get_targets(minibatch, n, &first);
+    const float *values = NULL;
+    const sl_exit code = data->labels
+                             ? SL_EXIT_OK
+                             : sl_data_get_values(data, row, data->every_step ? begin : 0, data->every_step ? targets : 1, &values);
+    for (size_t t = 0; !code && t < targets; t++) {
+        const size_t from = data->every_step ? t : 0, to = first + t;
+        if (data->labels)
+            minibatch->labels[to] = data->labels[data->every_step ? row * data->steps + begin + t : row];
+        else
+            memcpy(minibatch->values + to * width, values + from * width, width * sizeof *values);
+    }
+    return code;
+}
+
+/* Read this rank's rows of data in a file: their steps from step `begin` on. */
+static sl_exit read_inputs(sl_minibatch *minibatch, size_t begin)
+{
+    const sl_data *data = minibatch->data;
+    const size_t end = minibatch->first + minibatch->own;
+    size_t count = 0;
+    for (size_t n = minibatch->first; n < end; n++) {
+        minibatch->offsets[n] = count;
+        count += (size_t)minibatch->lengths[n] * data->width; /* fits, as the file has them */
+    }
+    if (data->has_x)
+        minibatch->x = reserve(minibatch->x, &minibatch->inputs_room, count, sizeof *minibatch->x);
+    else
+        minibatch->tokens = reserve(minibatch->tokens, &minibatch->inputs_room, count, sizeof *minibatch->tokens);
+    if (!minibatch->x && !minibatch->tokens)
+        return fail_memory();
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = minibatch->first; !code && n < end; n++) {
+        const size_t steps = (size_t)minibatch->lengths[n];
+        const void *inputs;
+        code = sl_data_get_inputs(data, minibatch->rows[minibatch->numbers[n]], begin, steps, &inputs);
+        if (!code && data->has_x)
+            memcpy(minibatch->x + minibatch->offsets[n], inputs, steps * data->width * sizeof *minibatch->x);
+        else if (!code)
+            memcpy(minibatch->tokens + minibatch->offsets[n], inputs, steps * sizeof *minibatch->tokens);
+    }
+    return code;
+}
+
+/* Give the batch the weights of the targets of this rank's rows, whose first step is step `begin`. */
 static sl_exit take_weights(sl_minibatch *minibatch, size_t begin)
 {
     const sl_sample_weights *weights = &minibatch->data->sample_weights;
-    sluice_batch *batch = &minibatch->batch;
-    const size_t stride = minibatch->every_step ? batch->steps : 1;
+    const size_t count = minibatch->own * (minibatch->every_step ? minibatch->batch.steps : 1); /* as many as targets */
     if (!weights->values)
         return SL_EXIT_OK;
-    minibatch->weights = reserve(minibatch->weights, &minibatch->weights_room, batch->rows * stride, sizeof *minibatch->weights);
+    minibatch->weights = reserve(minibatch->weights, &minibatch->weights_room, count, sizeof *minibatch->weights);
     if (!minibatch->weights)
-        return sl_report_memory("the weights of a batch");
-    for (size_t n = 0; n < batch->rows; n++)
-        for (size_t t = 0; t < (minibatch->every_step ? (size_t)minibatch->lengths[n] : 1); t++)
-            minibatch->weights[n * stride + t] = sl_sample_weights_get(weights, minibatch->rows[minibatch->numbers[n]], begin + t);
-    batch->sample_weights = minibatch->weights;
+        return fail_memory();
+    for (size_t n = 0; n < minibatch->own; n++) {
+        size_t first;
+        const size_t targets = sl_minibatch_get_targets(minibatch, n, &first);
+        const size_t row = minibatch->rows[minibatch->numbers[minibatch->first + n]];
+        for (size_t t = 0; t < targets; t++)
+            minibatch->weights[first + t] = sl_sample_weights_get(weights, row, begin + t);
+    }
+    minibatch->batch.sample_weights = minibatch->weights;
     return SL_EXIT_OK;
 }
 
@@ -99,11 +173,11 @@ sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
 {
     const sl_data *data = minibatch->data;
     const size_t left = minibatch->longest - begin, steps = left < most ? left : most;
-    if (!reserve_rows(minibatch) || !reserve_targets(minibatch, steps))
-        return sl_report(SL_EXIT_FAILURE, "out of memory for a batch; use a smaller --batch, or raise the limit");
-    size_t count = 0;
+    size_t count = 0, shard = 0;
     minibatch->steps = 0;
     for (size_t n = 0; n < minibatch->count; n++) {
+        for (; minibatch->cut[shard] <= n && shard < minibatch->shards; shard++)
+            minibatch->bounds[shard] = count;
         const size_t row = minibatch->rows[n], length = (size_t)data->lengths[row];
         if (begin && length <= begin)
             continue;
@@ -112,19 +186,31 @@ sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
         minibatch->lengths[count] = (int64_t)(length - begin < steps ? length - begin : steps);
         minibatch->steps += (uint64_t)minibatch->lengths[count++];
     }
+    for (; shard <= minibatch->shards; shard++)
+        minibatch->bounds[shard] = count;
+    minibatch->first = minibatch->bounds[minibatch->first_shard];
+    minibatch->own = minibatch->bounds[minibatch->shard_end] - minibatch->first;
     minibatch->batch = (sluice_batch){
         .struct_size = sizeof minibatch->batch,
         .steps = steps,
         .rows = count,
         .lengths = minibatch->lengths,
+        .shards = minibatch->bounds,
         .x = data->x,
         .tokens = data->tokens,
         .x_step_stride = data->width,
-        .x_offsets = minibatch->offsets,
+        .x_offsets = minibatch->offsets + minibatch->first,
     };
-    for (size_t n = 0; n < count; n++)
-        take_targets(minibatch, n, begin);
-    return take_weights(minibatch, begin);
+    if (!reserve_targets(minibatch, steps))
+        return fail_memory();
+    sl_exit code = data->file ? read_inputs(minibatch, begin) : SL_EXIT_OK;
+    if (data->file) {
+        minibatch->batch.x = minibatch->x;
+        minibatch->batch.tokens = minibatch->tokens;
+    }
+    for (size_t n = 0; !code && n < minibatch->own; n++)
+        code = take_targets(minibatch, n, begin);
+    return code ? code : take_weights(minibatch, begin);
 }
 
 size_t sl_minibatch_get_number(const sl_minibatch *minibatch, size_t n)

@@ -1,7 +1,8 @@
-/* Training and validation data of `sluice train`: sequences with their targets, all in memory. */
+/* Training and validation data of `sluice train`: sequences with their targets, in memory, or of several ranks in their files. */
 #ifndef SLUICE_CLI_TRAIN_DATA_TRAIN_DATA_H
 #define SLUICE_CLI_TRAIN_DATA_TRAIN_DATA_H
 
+#include "cli/train/data/row_file.h"
 #include "cli/train/data/sample_weights.h"
 #include "program/report.h"
 #include "sluice.h"
@@ -18,13 +19,18 @@ typedef struct sl_data {
     size_t first;         /* number of the first row in messages: 1 for lines, 0 for rows */
     size_t rows, steps;   /* N, and T of the longest row */
     size_t width;         /* of a step: I, or 1 for tokens */
-    float *x;             /* NULL: tokens */
-    int32_t *tokens;
-    size_t *offsets;  /* [N] offset of each row in x or tokens */
-    int64_t *lengths; /* [N] */
-    bool every_step;  /* a target for each step; else one for each row */
-    int32_t *labels;  /* [N], or [N][T] for every step; >= 0 or SL_DATA_IGNORED. NULL: values */
-    float *values;    /* [N][target_width], or [N][T][target_width] */
+    bool has_x;           /* else tokens */
+    float *x;             /* NULL: tokens, or in `file` */
+    int32_t *tokens;      /* likewise */
+    sl_row_file *file;    /* NULL: in memory */
+    size_t *offsets;      /* [N] offset of each row in x, tokens or file */
+    int32_t largest;      /* token; -1: none */
+    size_t largest_row;   /* its row */
+    int64_t *lengths;     /* [N] */
+    bool every_step;      /* a target for each step; else one for each row */
+    int32_t *labels;      /* [N], or [N][T] for every step; >= 0 or SL_DATA_IGNORED. NULL: values */
+    float *values;        /* [N][target_width], or [N][T][target_width]; NULL: labels, or in `value_file` */
+    sl_row_file *value_file;
     size_t target_width;
     const char *target_path; /* of labels or values, for messages */
     sl_sample_weights sample_weights;
@@ -52,7 +58,7 @@ sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *names, sl_d
 
 /** Read .npy arrays of any type of numbers: x [N][T][I] or tokens [N][T]; lengths [N]; labels [N] or [N][T]; values [N][width] or
  *  [N][T][width]. Other types than f4, or than integers for tokens, lengths and labels, are converted, with a note. Refuses (and
- *  reports, with row and step) non-finite numbers, and tokens and labels that are out of range for every model. */
+ *  reports, with row and step) tokens and labels that are out of range for every model. */
 sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
 
 /** 1 + the largest token or label; *row is its row. 0 if there is none; *row is then unchanged. */
@@ -68,8 +74,16 @@ bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step);
 /** Add to counts[class] the targets of row `row` that count, likewise; the data have labels. */
 void sl_data_count_classes(const sl_data *data, size_t row, bool every_step, uint64_t *counts);
 
-/** A digest of the data, continued from `digest`. */
-uint64_t sl_data_get_digest(const sl_data *data, uint64_t digest);
+/** Steps begin .. begin + count - 1 of a row: floats, or tokens int32_t. Valid until the next call for the data, which may read a file.
+ *  Errors are reported. */
+sl_exit sl_data_get_inputs(const sl_data *data, size_t row, size_t begin, size_t count, const void **inputs);
+
+/** Likewise, of data with values, `count` of a row's targets. */
+sl_exit sl_data_get_values(const sl_data *data, size_t row, size_t begin, size_t count, const float **values);
+
+/** Continue *digest with a digest of the data, all of which are read. Refuses (and reports, with row and step) non-finite numbers.
+ *  SL_EXIT_INTERRUPTED, which is not reported: a signal arrived. */
+sl_exit sl_data_get_digest(const sl_data *data, uint64_t *digest);
 
 /** Free all arrays; zeros are allowed. */
 void sl_data_release(sl_data *data);

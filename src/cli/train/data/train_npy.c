@@ -3,6 +3,7 @@
 
 #include "cli/digest.h"
 #include "cli/input/npy_array.h"
+#include "program/interrupt.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +20,41 @@ void sl_data_release(sl_data *data)
     free(data->labels);
     free(data->values);
     sl_sample_weights_release(&data->sample_weights);
+    sl_row_file_close(data->file);
+    sl_row_file_close(data->value_file);
     *data = (sl_data){0};
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
+
+/* The largest of a row's labels or tokens, -1 if there is none; *step is its step. */
+static int32_t find_largest(const int32_t *numbers, size_t count, size_t *step)
+{
+    int32_t largest = -1;
+    for (size_t t = 0; t < count; t++)
+        if (numbers[t] > largest) {
+            largest = numbers[t];
+            *step = t;
+        }
+    return largest;
+}
+
+sl_exit sl_data_get_inputs(const sl_data *data, size_t row, size_t begin, size_t count, const void **inputs)
+{
+    const size_t at = data->offsets[row] + begin * data->width;
+    if (data->file)
+        return sl_row_file_read(data->file, at, count * data->width, inputs);
+    *inputs = data->has_x ? (const void *)(data->x + at) : data->tokens + at;
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_data_get_values(const sl_data *data, size_t row, size_t begin, size_t count, const float **values)
+{
+    const size_t at = (row * (data->every_step ? data->steps : 1) + begin) * data->target_width;
+    const void *read = NULL;
+    const sl_exit code = data->value_file ? sl_row_file_read(data->value_file, at, count * data->target_width, &read) : SL_EXIT_OK;
+    *values = data->value_file ? read : data->values + at;
+    return code;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------------------------------------- */
@@ -45,6 +80,7 @@ static sl_exit check_input(sl_npy_array *array, sl_data *data)
         return sl_npy_array_reject(array, "numbers [N][T][I], or tokens [N][T]", "save a.reshape(N, T, I)");
     data->rows = array->rows = header->shape[0];
     data->steps = header->shape[1];
+    data->has_x = is_x;
     data->width = is_x ? header->shape[2] : 1;
     if (!data->width)
         return sl_npy_array_reject(array, "at least one input per step (I of [N][T][I])", "save an array with inputs");
@@ -64,11 +100,7 @@ static sl_exit take_tokens(const sl_npy_array *array, sl_data *data)
         for (size_t t = 0; t < (size_t)data->lengths[n]; t++) {
             int64_t token;
             if (!sl_npy_array_get_integer(array, data->offsets[n] + t, 0, INT32_MAX - 1, &token))
-                return sl_report(SL_EXIT_DATA,
-                                 "%s: row %zu, step %zu: expected a token from 0 to 2^31 - 2, as %s is [N][T], found %s; if these "
-                                 "are not tokens but one number per step, save a[:, :, None]",
-                                 sl_report_input(array->path), n, t, array->option,
-                                 sl_npy_array_get_found(array, data->offsets[n] + t).text);
+                return sl_row_file_reject_token(array, data->offsets[n] + t, n, t);
             data->tokens[data->offsets[n] + t] = (int32_t)token;
         }
     return SL_EXIT_OK;
@@ -87,15 +119,6 @@ static sl_exit check_finite(const char *path, const char *what, size_t row, size
                              : numbers[k] > 0  ? "inf"
                                                : "-inf");
     return SL_EXIT_OK;
-}
-
-static sl_exit check_x(const sl_data *data)
-{
-    sl_exit code = SL_EXIT_OK;
-    for (size_t n = 0; !code && n < data->rows; n++)
-        for (size_t t = 0; !code && t < (size_t)data->lengths[n]; t++)
-            code = check_finite(data->path, "input", n, t, data->x + data->offsets[n] + t * data->width, data->width);
-    return code;
 }
 
 static sl_exit read_lengths(const sl_data_files *files, sl_data *data)
@@ -120,22 +143,48 @@ static sl_exit read_lengths(const sl_data_files *files, sl_data *data)
     return code;
 }
 
+/* Of an array in Fortran order a row's elements are scattered. */
+static bool stays_in_file(const sl_npy_array *array)
+{
+    return sl_row_file_is_wanted(array->path) && !array->header.column_major;
+}
+
+static sl_exit find_largest_token(sl_data *data)
+{
+    data->largest = -1;
+    for (size_t n = 0; n < data->rows; n++) {
+        const void *tokens;
+        size_t step;
+        const sl_exit code = sl_data_get_inputs(data, n, 0, (size_t)data->lengths[n], &tokens);
+        if (code)
+            return code;
+        const int32_t largest = find_largest(tokens, (size_t)data->lengths[n], &step);
+        if (largest > data->largest) {
+            data->largest = largest;
+            data->largest_row = n;
+        }
+    }
+    return SL_EXIT_OK;
+}
+
 static sl_exit read_input(const sl_data_files *files, sl_data *data)
 {
     sl_npy_array array = {.option = files->input_option, .path = files->input};
     sl_exit code = sl_npy_array_open(&array);
     code = code ? code : check_input(&array, data);
-    code = code ? code : load(&array);
+    if (!code && stays_in_file(&array))
+        code = sl_row_file_open_npy(&array, !data->has_x, &data->file);
+    else if (!code)
+        code = load(&array);
     code = code ? code : read_lengths(files, data);
-    if (!code && array.header.dims == 3) {
+    if (!code && !data->file && data->has_x) {
         data->x = array.data;
         array.data = NULL;
-        code = check_x(data);
-    } else if (!code) {
+    } else if (!code && !data->file) {
         code = take_tokens(&array, data);
     }
     sl_npy_array_close(&array);
-    return code;
+    return code || data->has_x ? code : find_largest_token(data);
 }
 
 /* ---- Targets --------------------------------------------------------------------------------------------------------------- */
@@ -163,19 +212,6 @@ static sl_exit take_labels(const sl_npy_array *array, sl_data *data)
             data->labels[n * stride + t] = label < 0 ? SL_DATA_IGNORED : (int32_t)label;
         }
     return SL_EXIT_OK;
-}
-
-static sl_exit take_values(sl_npy_array *array, sl_data *data)
-{
-    data->values = array->data;
-    array->data = NULL;
-    sl_exit code = SL_EXIT_OK;
-    for (size_t n = 0; !code && n < data->rows; n++)
-        for (size_t t = 0; !code && t < get_targets(data, n); t++) {
-            const size_t at = (n * (data->every_step ? data->steps : 1) + t) * data->target_width;
-            code = check_finite(data->target_path, "value", n, t, data->values + at, data->target_width);
-        }
-    return code;
 }
 
 /* Drop dimensions of size 1, with which some programs write labels, so that the shape is [N] or [N][T]. */
@@ -224,9 +260,16 @@ static sl_exit read_targets(const sl_data_files *files, sl_data *data)
     data->target_path = array.path;
     sl_exit code = sl_npy_array_open(&array);
     code = code ? code : check_targets(&array, files, data);
-    code = code ? code : load(&array);
-    if (!code)
-        code = is_values ? take_values(&array, data) : take_labels(&array, data);
+    if (!code && is_values && stays_in_file(&array))
+        code = sl_row_file_open_npy(&array, false, &data->value_file);
+    else if (!code)
+        code = load(&array);
+    if (!code && !is_values) {
+        code = take_labels(&array, data);
+    } else if (!code && !data->value_file) {
+        data->values = array.data;
+        array.data = NULL;
+    }
     sl_npy_array_close(&array);
     return code;
 }
@@ -240,18 +283,6 @@ sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data)
 
 /* ---- Queries --------------------------------------------------------------------------------------------------------------- */
 
-/* The largest of a row's labels or tokens, -1 if there is none; *step is its step. */
-static int32_t find_largest(const int32_t *numbers, size_t count, size_t *step)
-{
-    int32_t largest = -1;
-    for (size_t t = 0; t < count; t++)
-        if (numbers[t] > largest) {
-            largest = numbers[t];
-            *step = t;
-        }
-    return largest;
-}
-
 static const int32_t *get_labels(const sl_data *data, size_t row)
 {
     return data->labels + row * (data->every_step ? data->steps : 1);
@@ -260,10 +291,12 @@ static const int32_t *get_labels(const sl_data *data, size_t row)
 size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row)
 {
     size_t most = 0, step;
+    if (!of_labels) {
+        *row = data->largest < 0 ? *row : data->largest_row;
+        return (size_t)(data->largest + 1);
+    }
     for (size_t n = 0; n < data->rows; n++) {
-        const int32_t *numbers = of_labels ? get_labels(data, n) : data->tokens + data->offsets[n];
-        const size_t count = of_labels ? get_targets(data, n) : (size_t)data->lengths[n];
-        const size_t found = (size_t)(find_largest(numbers, count, &step) + 1);
+        const size_t found = (size_t)(find_largest(get_labels(data, n), get_targets(data, n), &step) + 1);
         if (found > most) {
             most = found;
             *row = n;
@@ -276,8 +309,12 @@ static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t 
 {
     size_t step = 0;
     const size_t number = row + data->first;
-    if (data->tokens) {
-        const int32_t token = find_largest(data->tokens + data->offsets[row], (size_t)data->lengths[row], &step);
+    if (!data->has_x && data->largest >= 0 && (size_t)data->largest >= shape->vocabulary) { /* the first row with such a token */
+        const void *tokens;
+        const sl_exit code = sl_data_get_inputs(data, row, 0, (size_t)data->lengths[row], &tokens);
+        if (code)
+            return code;
+        const int32_t token = find_largest(tokens, (size_t)data->lengths[row], &step);
         if (token >= 0 && (size_t)token >= shape->vocabulary)
             return sl_report(SL_EXIT_DATA, "%s: %s %zu, step %zu: expected a token from 0 to %zu (the vocabulary), found %d",
                              sl_report_input(data->path), data->row_name, number, step, shape->vocabulary - 1, token);
@@ -296,17 +333,17 @@ static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t 
 sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t outputs, const char *remedy)
 {
     const char *path = sl_report_input(data->path);
-    if (data->tokens && !shape->vocabulary)
+    if (!data->has_x && !shape->vocabulary)
         return sl_report(SL_EXIT_DATA, "%s: expected numbers [N][T][%zu], as the model has no embedding, found tokens [N][T]%s",
                          path, shape->inputs, shape->inputs == 1 ? "; save a[:, :, None]" : "; give another input or model");
-    if (data->x && (shape->vocabulary || data->width != shape->inputs))
+    if (data->has_x && (shape->vocabulary || data->width != shape->inputs))
         return shape->vocabulary
                    ? sl_report(SL_EXIT_DATA, "%s: expected tokens [N][T], as the model has an embedding, found [N][T][%zu]; %s",
                                path, data->width,
                                data->width == 1 ? "save a[:, :, 0]" : "save a.argmax(-1), if these are one-hot vectors of tokens")
                    : sl_report(SL_EXIT_DATA, "%s: expected %zu inputs per step (the model's I), found %zu", path, shape->inputs,
                                data->width);
-    if (data->values && data->target_width != outputs)
+    if (!data->labels && data->target_width != outputs)
         return sl_report(SL_EXIT_DATA, "%s: expected %zu values per target (%s), found %zu%s", sl_report_input(data->target_path),
                          outputs, shape->classes ? "the head's outputs" : "D*H, as there is no head", data->target_width, remedy);
     sl_exit code = SL_EXIT_OK;
@@ -334,19 +371,53 @@ void sl_data_count_classes(const sl_data *data, size_t row, bool every_step, uin
             counts[labels[t]] += times;
 }
 
-uint64_t sl_data_get_digest(const sl_data *data, uint64_t digest)
+/* Refuse a non-finite number in a row's steps of `width` numbers. */
+static sl_exit check_row_finite(const char *path, const char *what, size_t row, const float *numbers, size_t steps, size_t width)
 {
-    const size_t targets = data->every_step ? data->steps : 1;
-    const uint64_t sizes[] = {data->rows, data->width, data->target_width, data->every_step, data->x != NULL, data->values != NULL};
-    digest = sl_digest_add(digest, sizes, sizeof sizes);
-    digest = sl_digest_add(digest, data->lengths, data->rows * sizeof *data->lengths);
-    for (size_t n = 0; n < data->rows; n++) {
-        const size_t count = (size_t)data->lengths[n] * data->width;
-        digest = data->x ? sl_digest_add(digest, data->x + data->offsets[n], count * sizeof *data->x)
-                         : sl_digest_add(digest, data->tokens + data->offsets[n], count * sizeof *data->tokens);
-        const size_t wide = get_targets(data, n) * data->target_width, at = n * targets * data->target_width;
-        digest = data->values ? sl_digest_add(digest, data->values + at, wide * sizeof *data->values)
-                              : sl_digest_add(digest, data->labels + at, wide * sizeof *data->labels);
+    sl_exit code = SL_EXIT_OK;
+    for (size_t t = 0; !code && t < steps; t++)
+        code = check_finite(path, what, row, t, numbers + t * width, width);
+    return code;
+}
+
+/* Continue the digest with the inputs of a row. */
+static sl_exit digest_inputs(const sl_data *data, size_t row, uint64_t *digest)
+{
+    const size_t steps = (size_t)data->lengths[row];
+    const void *inputs;
+    sl_exit code = sl_data_get_inputs(data, row, 0, steps, &inputs);
+    if (!code && data->has_x)
+        code = check_row_finite(data->path, "input", row, inputs, steps, data->width);
+    if (!code)
+        *digest = sl_digest_add(*digest, inputs, steps * data->width * sizeof(float)); /* tokens are as wide */
+    return code;
+}
+
+/* Continue the digest with the targets of a row. */
+static sl_exit digest_targets(const sl_data *data, size_t row, uint64_t *digest)
+{
+    const size_t targets = get_targets(data, row);
+    const float *values;
+    if (data->labels) {
+        *digest = sl_digest_add(*digest, get_labels(data, row), targets * sizeof *data->labels);
+        return SL_EXIT_OK;
     }
-    return digest;
+    sl_exit code = sl_data_get_values(data, row, 0, targets, &values);
+    code = code ? code : check_row_finite(data->target_path, "value", row, values, targets, data->target_width);
+    if (!code)
+        *digest = sl_digest_add(*digest, values, targets * data->target_width * sizeof *values);
+    return code;
+}
+
+sl_exit sl_data_get_digest(const sl_data *data, uint64_t *digest)
+{
+    const uint64_t sizes[] = {data->rows, data->width, data->target_width, data->every_step, data->has_x, !data->labels};
+    *digest = sl_digest_add(*digest, sizes, sizeof sizes);
+    *digest = sl_digest_add(*digest, data->lengths, data->rows * sizeof *data->lengths);
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = 0; !code && n < data->rows; n++) {
+        code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : digest_inputs(data, n, digest);
+        code = code ? code : digest_targets(data, n, digest);
+    }
+    return code;
 }

@@ -16,6 +16,7 @@ typedef struct text_reader {
     sl_data *data;
     sl_labels *labels;
     size_t room, tokens, token_room; /* capacity in rows; number of tokens so far, and capacity in tokens */
+    bool stays_in_file;              /* tokens are not kept; offsets are those of the file's bytes */
     char *label;                     /* label of a line, as bytes */
     size_t label_room;
 } text_reader;
@@ -112,7 +113,8 @@ static sl_exit fail_tab(const sl_data *data, const int32_t *tokens, size_t lengt
                      path, data->rows + 1, (char)tokens[at], (char)tokens[at]);
 }
 
-static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t length)
+/* Take a line, which begins at byte `begin` of the file. */
+static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t length, uint64_t begin)
 {
     sl_data *data = reader->data;
     const char *path = sl_report_input(data->path);
@@ -128,8 +130,11 @@ static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t leng
     const sl_exit code = take_label(reader, tokens, tab, &data->labels[data->rows]);
     if (code)
         return code;
-    memcpy(data->tokens + reader->tokens, tokens + tab + 1, bytes * sizeof *tokens);
-    data->offsets[data->rows] = reader->tokens;
+    for (size_t k = tab + 1; k < length; k++)
+        data->largest = tokens[k] > data->largest ? tokens[k] : data->largest;
+    if (!reader->stays_in_file)
+        memcpy(data->tokens + reader->tokens, tokens + tab + 1, bytes * sizeof *tokens);
+    data->offsets[data->rows] = reader->stays_in_file ? (size_t)begin + tab + 1 : reader->tokens;
     data->lengths[data->rows++] = (int64_t)bytes;
     reader->tokens += bytes;
     data->steps = bytes > data->steps ? bytes : data->steps;
@@ -145,10 +150,11 @@ static sl_exit read_all(text_reader *reader, sl_lines *lines)
             code = SL_EXIT_INTERRUPTED;
         if (code || !batch.rows)
             return code;
-        if (!reserve(reader, batch.rows, batch.bytes))
+        reader->stays_in_file = sl_row_file_is_wanted(reader->data->path) && !sl_lines_is_compressed(lines);
+        if (!reserve(reader, batch.rows, reader->stays_in_file ? 0 : batch.bytes))
             return sl_report_memory("the data");
         for (size_t n = 0; !code && n < batch.rows; n++)
-            code = take_line(reader, batch.tokens + batch.offsets[n], (size_t)batch.lengths[n]);
+            code = take_line(reader, batch.tokens + batch.offsets[n], (size_t)batch.lengths[n], batch.begin + batch.offsets[n]);
         if (code)
             return code;
     }
@@ -174,7 +180,8 @@ static sl_exit note_header(const sl_data *data, const sl_labels *labels)
 
 sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *labels, sl_data *data)
 {
-    *data = (sl_data){.path = path, .target_path = path, .row_name = "line", .first = 1, .width = 1, .target_width = 1};
+    *data =
+        (sl_data){.path = path, .target_path = path, .row_name = "line", .first = 1, .width = 1, .largest = -1, .target_width = 1};
     text_reader reader = {.data = data, .labels = labels};
     sl_lines *lines;
     uint64_t total;
@@ -182,6 +189,8 @@ sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *labels, sl_
     code = code ? code : read_all(&reader, lines);
     sl_lines_close(lines);
     free(reader.label);
+    if (!code && reader.stays_in_file)
+        code = sl_row_file_open_text(path, &data->file);
     if (!code && !labels->closed)
         code = note_header(data, labels);
     return code || labels->closed ? code : sl_labels_note_alike(labels, sl_report_input(path));

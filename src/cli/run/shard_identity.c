@@ -1,0 +1,90 @@
+#include "cli/run/shard_identity.h"
+
+#include "cli/digest.h"
+#include "io/input.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { BLOCK_BYTES = 4096, BLOCKS = 64 };
+
+/* Continue with the bytes of an opened file from `at` on. */
+static sluice_status add_block(const sl_input *input, size_t at, uint64_t *digest, sluice_error *error)
+{
+    char block[BLOCK_BYTES];
+    size_t got;
+    const sluice_status status = sl_input_read(input, at, block, sizeof block, &got, error);
+    *digest = sl_digest_add(*digest, block, status ? 0 : got);
+    return status;
+}
+
+/* Continue with the size of a file and its bytes: of `most` blocks at most, the first, the last and some at equal distances. */
+static sl_exit add_file(const char *path, size_t most, uint64_t *digest)
+{
+    sl_input input;
+    sluice_error error;
+    if (!path)
+        return SL_EXIT_OK;
+    if (sl_input_open_regular(path, &input, &error))
+        return sl_report_error(&error);
+    const size_t blocks = input.size / BLOCK_BYTES + (input.size % BLOCK_BYTES != 0), count = blocks < most ? blocks : most;
+    *digest = sl_digest_add(*digest, &(uint64_t){input.size}, sizeof(uint64_t));
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t k = 0; !status && k < count; k++) {
+        const size_t last = blocks - 1, apart = count > 1 ? last / (count - 1) : 0, more = count > 1 ? last % (count - 1) : 0;
+        status = add_block(&input, (k * apart + k * more / (count > 1 ? count - 1 : 1)) * BLOCK_BYTES, digest, &error);
+    }
+    sl_input_close(&input);
+    return sl_report_status(status, &error);
+}
+
+static void add_text(const char *text, uint64_t *digest)
+{
+    *digest = sl_digest_add(*digest, text ? text : "", text ? strlen(text) + 1 : 0);
+}
+
+static sl_exit add_model(const sl_options *options, const sluice_model *model, uint64_t *digest)
+{
+    const sluice_names *names = &options->names;
+    const char *const words[] = {names->prefix,     names->head,       names->embedding,
+                                 names->network,    names->lstm,       names->head_activation,
+                                 names->head_input, names->activation, names->recurrent_activation,
+                                 names->to,         names->onnx_clip};
+    for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
+        add_text(words[k], digest);
+    const uint64_t weights = sl_digest_of_weights(model);
+    *digest = sl_digest_add(*digest, &weights, sizeof weights);
+    return add_file(options->model, SIZE_MAX, digest);
+}
+
+static void describe_options(const sl_options *options, const sluice_engine_info *info, char text[SL_SHARD_OPTIONS_BYTES])
+{
+    int used =
+        snprintf(text, SL_SHARD_OPTIONS_BYTES, "sluice %s, %s, precision %s, gemm %s", sluice_version_get(),
+                 options->text ? "text" : "arrays", sluice_precision_get_name(info->precision), sluice_gemm_get_name(info->gemm));
+    if (options->text)
+        used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", top %zu", options->top ? options->top : 1);
+    const struct {
+        bool given;
+        const char *words;
+    } others[] = {{options->keep_cr, "keep-cr"}, {options->step_first, "layout tnc"},
+                  {options->lengths, "lengths"}, {options->mask, "mask"},
+                  {options->h0, "h0"},           {options->c0, "c0"}};
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+        if (others[k].given)
+            used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", %s", others[k].words);
+    if (options->layer)
+        snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", layer %s", options->layer);
+}
+
+sl_exit sl_shard_identity_get(const sl_options *options, const sluice_model *model, const sluice_engine_info *info,
+                              sl_shard_record *record)
+{
+    const char *const inputs[] = {options->input, options->lengths, options->mask, options->h0, options->c0};
+    record->model = record->input = SL_DIGEST_BEGIN;
+    sl_exit code = add_model(options, model, &record->model);
+    for (size_t k = 0; !code && k < sizeof inputs / sizeof inputs[0]; k++)
+        code = add_file(inputs[k], BLOCKS, &record->input);
+    describe_options(options, info, record->options);
+    return code;
+}

@@ -1,0 +1,24 @@
+/* --shard K/N, auto or auto/N: which part of the input this process runs. */
+#ifndef SLUICE_CLI_SHARDS_SHARD_CHOICE_H
+#define SLUICE_CLI_SHARDS_SHARD_CHOICE_H
+
+#include "program/report.h"
+
+#include <stddef.h>
+
+/** What the option says; zeros: it is not given. */
+typedef struct sl_shard_choice {
+    size_t part;  /* K, 1..N; 0 with `parts` > 0: auto/N */
+    size_t parts; /* N; 0 with a text: auto */
+    const char *text;
+} sl_shard_choice;
+
+/** Read the option's text. BAD_ARGUMENT. */
+sluice_status sl_shard_choice_parse(const char *option, const char *text, sl_shard_choice *choice, sluice_error *error);
+
+/** Replace auto and auto/N by K and N from the environment: ranks of MPI (OMPI_COMM_WORLD_RANK and _SIZE, PMI_RANK and _SIZE), tasks of a
+ *  Slurm array (SLURM_ARRAY_TASK_ID, _MIN, _STEP, _COUNT); for auto/N indices of a Kubernetes job (JOB_COMPLETION_INDEX). Refuses (and
+ *  reports) what is missing or contradicts itself. */
+sl_exit sl_shard_choice_resolve(sl_shard_choice *choice);
+
+#endif
