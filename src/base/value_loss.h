@@ -23,7 +23,7 @@ static inline double sl_loss_term(sluice_loss_kind kind, double off, double delt
 }
 
 /** Likewise, of finite numbers. Where there is no derivative, the middle of those on both sides. */
-static inline double sl_loss_slope(sluice_loss_kind kind, double off, double delta, double quantile)
+static inline double sl_loss_derivative(sluice_loss_kind kind, double off, double delta, double quantile)
 {
     switch (kind) {
     case SLUICE_LOSS_ABSOLUTE_ERROR:

@@ -40,6 +40,12 @@ typedef struct job {
     chunk_result results[CHUNKS];
 } job;
 
+const char *sluice_loss_get_name(sluice_loss_kind kind)
+{
+    static const char *const names[] = {"cross-entropy", "squared-error", "absolute-error", "huber", "quantile"};
+    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : NULL;
+}
+
 /* The largest of the outputs; NaN if one of them is NaN or infinite. */
 static float find_largest(const float *outputs, size_t width)
 {
@@ -155,7 +161,7 @@ static sl_fault add_entropy(const job *work, size_t target, chunk_result *found)
 }
 
 /* What each of a target's outputs first .. first + count - 1 adds to its loss, or the derivative of that. */
-static void get_terms(const job *work, size_t target, size_t first, size_t count, bool slopes, double *terms)
+static void get_terms(const job *work, size_t target, size_t first, size_t count, bool derivatives, double *terms)
 {
     const sluice_loss *loss = work->loss;
     const sluice_loss_kind kind = loss->kind;
@@ -167,9 +173,9 @@ static void get_terms(const job *work, size_t target, size_t first, size_t count
         terms[k] = (double)outputs[k] - values[each == 1 ? first + k : (first + k) / each];
     for (size_t k = 0; kind == SLUICE_LOSS_QUANTILE && k < count; k++)
         quantiles[k] = (double)loss->quantiles[(first + k) % each];
-    if (slopes)
+    if (derivatives)
         for (size_t k = 0; k < count; k++)
-            terms[k] = sl_loss_slope(kind, terms[k], delta, quantiles[k]);
+            terms[k] = sl_loss_derivative(kind, terms[k], delta, quantiles[k]);
     else
         for (size_t k = 0; k < count; k++)
             terms[k] = sl_loss_term(kind, terms[k], delta, quantiles[k]);

@@ -22,12 +22,6 @@ const char *sluice_rate_get_name(sluice_rate rate)
     return (unsigned)rate < sizeof names / sizeof names[0] ? names[rate] : NULL;
 }
 
-const char *sluice_loss_get_name(sluice_loss_kind kind)
-{
-    static const char *const names[] = {"cross-entropy", "squared-error", "absolute-error", "huber", "quantile"};
-    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : NULL;
-}
-
 /* BAD_ARGUMENT for an option that is a number. */
 static sluice_status refuse(const char *name, double value, const char *expected, sluice_error *error)
 {

@@ -168,7 +168,7 @@ TEST_LOOP(finite_differences, 0, 4)
     }
 }
 
-/* Where the output is the value, and where Huber's two parts meet. */
+/* Where the output is the value, and where Huber's two parts begin. */
 TEST(kinks)
 {
     const float outputs[] = {1, 1, 3, -1}, values[] = {1, 1, 1, 1};
@@ -266,9 +266,9 @@ TEST(refused)
     loss.quantile_count = 0;
     loss.delta = NAN;
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "delta is", sluice_loss_compute, &loss);
-    for (int way = 0; way < 3; way++) {
+    for (size_t k = 0; k < 3; k++) {
         static const float bad[] = {NAN, -1, INFINITY};
-        of->weights[4] = bad[way];
+        of->weights[4] = bad[k];
         REFUSED(SLUICE_STATUS_BAD_DATA, "row 0, step 4: the sample weight is", sluice_loss_compute, &of->loss);
     }
     of->weights[4] = 1;

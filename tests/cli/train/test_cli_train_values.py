@@ -148,7 +148,7 @@ def check_plateau(cli):
             cli.answers("train", "--resume", checkpoint, "--epochs", epochs, *QUIET)
         cli.check(whole.read_bytes() == broken.read_bytes(), "a run in three parts has the same bits")
     cli.refused(USAGE, ["--rate-schedule was", "plateau:0.5,0"], "train", "--resume", checkpoint, "--rate-schedule", "cosine")
-    said = sluice("train", *words, "-o", whole, "--epochs", 3, "--progress", "never").stderr.decode()
+    said = sluice("train", *words, "-o", whole, "--epochs", 3, "--progress", "never", "--rate-schedule", "plateau").stderr.decode()
     cli.check("--rate-schedule plateau waits" in said, f"too few epochs are noted: {said}")
 
 
