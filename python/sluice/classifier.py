@@ -105,17 +105,18 @@ class Classifier:
             raise DataError("X: no row has a step; expected at least one that has")
         classes, numbers = read_labels(y, len(sequences))
         weights = sample_weights_of(sample_weight, len(sequences))
-        kept, held = np.arange(len(sequences)), np.arange(0)
+        counted = np.arange(len(sequences)) if weights is None else np.flatnonzero(weights)
+        counts = np.bincount(numbers[counted], minlength=len(classes))
+        if not counts.all():
+            raise DataError(f"sample_weight: 0 for all rows of class {classes[counts.argmin()]!r}; expected one above 0 at least")
+        kept, held = counted, np.arange(0)
         if options["early_stopping"]:
-            kept, held = split_rows(numbers, options["validation_fraction"], random)
-        for part in (kept, held):
-            if weights is not None and len(part) and not weights[part].any():
-                raise DataError("sample_weight: 0 for all rows to train with, or to validate with; expected one above 0 at least")
+            kept, held = (counted[part] for part in split_rows(numbers[counted], options["validation_fraction"], random))
         if exchange is None:
             exchange = Exchange(0, 1, None)
         else:
             check_ranks(exchange, options, sequences, numbers, weights)
-        trainer = make_trainer(options, sequences.inputs, vocabulary, classes, np.bincount(numbers), random, exchange)
+        trainer = make_trainer(options, sequences.inputs, vocabulary, classes, counts, random, exchange)
         content, reports = train(trainer, sequences, numbers, weights, kept, held, options, random, exchange)
         self.model_ = load(content, threads=options["threads"])
         self.classes_ = classes
