@@ -12,6 +12,7 @@
 #include "perf/options/bench_options.h"
 #include "perf/report/record.h"
 #include "perf/report/row_fields.h"
+#include "perf/scale/rank_bench.h"
 
 #include "base/error.h"
 #include "program/blis_arch.h"
@@ -125,6 +126,8 @@ static job job_of(sl_action action)
         return (job){run_expect, &sl_expect_fields};
     case SL_ACTION_CHOICE:
         return (job){run_choice, &sl_choice_fields};
+    case SL_ACTION_RANKS:
+        return (job){sl_ranks_run, &sl_rank_fields};
     default:
         return (job){sl_sweep_run, &sl_case_fields};
     }

@@ -117,6 +117,13 @@ static sluice_status parse_picture(const sl_option *option, const sl_argument *a
     return sl_kind_file.parse(option, argument, field, error);
 }
 
+static sluice_status parse_ranks(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    sl_bench_options *options = field;
+    options->action = SL_ACTION_RANKS;
+    return parse_list(option, argument, &options->ranks, error);
+}
+
 static const sl_option_kind kind_list = {parse_list, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
 static const sl_option_kind kind_names = {parse_names, SL_COMPLETE_CHOICES, SL_TYPE_OTHER};
 static const sl_option_kind kind_train = {parse_train, SL_COMPLETE_CHOICES, SL_TYPE_OTHER};
@@ -126,14 +133,20 @@ static const sl_option_kind kind_case = {parse_case, SL_COMPLETE_NOTHING, SL_TYP
 static const sl_option_kind kind_bidirectional = {parse_bidirectional, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
 static const sl_option_kind kind_export = {parse_export, SL_COMPLETE_DIRECTORIES, SL_TYPE_OTHER};
 static const sl_option_kind kind_model = {parse_model, SL_COMPLETE_FILES, SL_TYPE_OTHER};
+static const sl_option_kind kind_ranks = {parse_ranks, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
 static const sl_option_kind kind_picture = {parse_picture, SL_COMPLETE_FILES, SL_TYPE_OTHER};
 
 /* ---- The command line ------------------------------------------------------------------------------------------------------ */
 
-enum { SHAPES, SETTINGS, ACTIONS, MEASURING, OUTPUT, GENERAL };
+enum { SHAPES, SETTINGS, ACTIONS, RANKS, MEASURING, OUTPUT, GENERAL };
 static const char *const groups[] = {
-    [SHAPES] = "Shapes",       [SETTINGS] = "Settings for each shape", [ACTIONS] = "Instead of timing the shapes",
-    [MEASURING] = "Measuring", [OUTPUT] = "Output and comparison",     [GENERAL] = "General",
+    [SHAPES] = "Shapes",
+    [SETTINGS] = "Settings for each shape",
+    [ACTIONS] = "Instead of timing the shapes",
+    [RANKS] = "Ranks, which are processes that share the work",
+    [MEASURING] = "Measuring",
+    [OUTPUT] = "Output and comparison",
+    [GENERAL] = "General",
     [GENERAL + 1] = NULL,
 };
 
@@ -200,6 +213,21 @@ static const sl_option table[] = {
     {"export", 0, 1, ACTIONS, "DIR", &kind_export, 0, "write the cases for the scripts of perf/peers"},
     {"fields", 0, 1, ACTIONS, NULL, &sl_kind_constant, FIELD(action), "explain the fields of the rows", .value = SL_ACTION_FIELDS},
     {"from", 0, 1, ACTIONS, "FILE", &sl_kind_file, FIELD(from), "take the rows of a JSON record"},
+
+    {"ranks", 0, 1, RANKS, "LIST", &kind_ranks, 0,
+     "time the shapes, or with --train whole updates of a model, on so many ranks at once, of --threads each, by default the CPUs "
+     "divided by the ranks",
+     .most = SL_RANKS_MAX},
+    {"shards", 0, 1, RANKS, "LIST", &kind_list, FIELD(shards),
+     "parts into which a batch is cut for the ranks; by default as many as the most ranks", .most = SLUICE_MAX_SHARDS},
+    {"exchange", 0, 1, RANKS, "LIST", &kind_list, FIELD(exchange),
+     "time the sum of vectors of so many floats over the ranks, too; without a shape alone", .most = VALUE_MAX},
+    {"hosts", 0, 1, RANKS, "LIST", &sl_kind_text, FIELD(hosts),
+     "HOST:PORT of each rank, where sluice-bench is run once for each, with the same options but --rank, and with its own address "
+     "as "
+     "it listens; by default ranks are processes of this run, on the loopback"},
+    {"rank", 0, 1, RANKS, "K", &sl_kind_number, FIELD(rank), "which of --hosts this one is, from 0", .default_text = "0",
+     .most = SL_RANKS_MAX - 1},
 
     {"min-time", 0, 1, MEASURING, "S", &kind_seconds, FIELD(plan.min_seconds), "seconds that each repetition lasts at least",
      .default_text = TEXT(DEFAULT_MIN_SECONDS)},
@@ -279,9 +307,9 @@ static void fill_threads(sl_bench_options *options)
     for (size_t k = 0; k < options->sets.count; k++)
         if (options->scaling == SL_SCALING_NONE && sl_set_get(options->sets.values[k]).scales)
             options->scaling = SL_SCALING_STRONG;
-    if (options->scaling && !given)
+    if (options->scaling && !given && options->action != SL_ACTION_RANKS)
         sl_scaling_fill_threads(sl_size_min(sl_threads_cpus(), THREADS_MAX / 2), &options->threads);
-    else if (options->scaling)
+    else if (options->scaling && given)
         order_threads(&options->threads);
     fill_list(&options->threads, 0); /* the library's choice */
 }
@@ -322,33 +350,73 @@ static void limit_threads(sl_bench_options *options)
     threads->count = kept;
 }
 
-/* Refuse options that the cost model, or the choice by it, does not consider. Called before the defaults are filled in. */
-static sluice_status check_modelled(const sl_bench_options *options, sluice_error *error)
+/* Refuse options that an action with the library's own choice of kernels and plans does not consider. Called before the defaults are
+ * filled in. */
+static sluice_status check_own_choice(const sl_bench_options *options, sluice_error *error)
 {
+    const bool ranks = options->action == SL_ACTION_RANKS;
     const char *ignored = options->isa.count                    ? "--isa"
                           : options->gemm.count                 ? "--gemm"
                           : options->precision.count            ? "--precision"
                           : options->schedule.count             ? "--schedule"
                           : options->peers.count                ? "--peer"
+                          : ranks                               ? NULL
                           : options->scaling == SL_SCALING_WEAK ? "--scaling weak"
                                                                 : NULL;
-    if ((options->action != SL_ACTION_EXPECT && options->action != SL_ACTION_CHOICE) || !ignored)
+    if ((options->action != SL_ACTION_EXPECT && options->action != SL_ACTION_CHOICE && !ranks) || !ignored)
         return SLUICE_STATUS_OK;
     return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                    "--%s uses the library's own choice of kernels and execution plan, found %s; leave one of them out",
-                   options->action == SL_ACTION_EXPECT ? "expect" : "choice", ignored);
+                   ranks                                 ? "ranks"
+                   : options->action == SL_ACTION_EXPECT ? "expect"
+                                                         : "choice",
+                   ignored);
+}
+
+/* Refuse what means nothing with ranks, or without them. */
+static sluice_status check_ranks(const sl_bench_options *options, sluice_error *error)
+{
+    const bool ranks = options->action == SL_ACTION_RANKS;
+    const char *lacking = options->shards.count     ? "--shards"
+                          : options->exchange.count ? "--exchange"
+                          : options->hosts          ? "--hosts"
+                          : options->rank           ? "--rank"
+                                                    : NULL;
+    const char *beside = options->plot       ? "--plot"
+                         : options->roofline ? "--roofline"
+                         : options->compare  ? "--compare"
+                         : options->from     ? "--from"
+                         : options->machine  ? "--machine"
+                                             : NULL;
+    if (!ranks && lacking)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s needs --ranks; give it, or leave %s out", lacking, lacking);
+    if (ranks && beside)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s does not know the rows of --ranks; leave one of them out", beside);
+    if (ranks && options->rank && !options->hosts)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "--rank says which of --hosts this is; give these, or leave it out");
+    return SLUICE_STATUS_OK;
+}
+
+/* Shards of which each rank has some, on any number of ranks that is asked for. */
+static void fill_shards(sl_bench_options *options)
+{
+    size_t most = 1;
+    for (size_t k = 0; k < options->ranks.count; k++)
+        most = sl_size_max(most, options->ranks.values[k]);
+    fill_list(&options->shards, most);
 }
 
 static void fill_defaults(sl_bench_options *options)
 {
     fill_threads(options);
+    fill_shards(options);
     limit_threads(options);
     fill_precisions(options);
     if (options->steps.count || options->batch.count || options->input.count || options->hidden.count) {
         fill_list(&options->steps, DEFAULT_STEPS);
         fill_list(&options->batch, DEFAULT_BATCH);
         fill_list(&options->hidden, DEFAULT_HIDDEN);
-    } else if (options->cases == 0 && options->sets.count == 0) {
+    } else if (options->cases == 0 && options->sets.count == 0 && options->exchange.count == 0) {
         memcpy(options->case_values, default_cases, sizeof default_cases);
         options->cases = DEFAULT_CASES;
     }
@@ -376,7 +444,8 @@ sluice_status sl_bench_options_parse(int argc, char **argv, sl_bench_options *op
         return status;
     for (; !status && optind < argc; optind++)
         status = add_case(&(sl_argument){"case", argv[optind]}, options, error);
-    status = status ? status : check_modelled(options, error);
+    status = status ? status : check_own_choice(options, error);
+    status = status ? status : check_ranks(options, error);
     fill_defaults(options);
     return status;
 }
@@ -408,148 +477,4 @@ sluice_status sl_bench_options_choose_machines(sl_bench_options *options, sluice
         }
     }
     return status;
-}
-
-/* ---- What they span -------------------------------------------------------------------------------------------------------- */
-
-static bool multiply(size_t *product, const sl_list *list)
-{
-    return sl_size_mul(*product, list->count, product);
-}
-
-/* How often each shape comes for what of training is asked for. */
-static size_t count_trains(const sl_bench_options *options)
-{
-    return options->train.count ? options->train.count : 1;
-}
-
-/* The shapes of all sets that were asked for. */
-static size_t count_sets(const sl_bench_options *options)
-{
-    size_t count = 0;
-    for (size_t k = 0; k < options->sets.count; k++)
-        count += sl_set_get(options->sets.values[k]).count;
-    return count;
-}
-
-/* Their networks. */
-static size_t count_networks(const sl_bench_options *options)
-{
-    size_t count = 0;
-    for (size_t k = 0; k < options->sets.count; k++)
-        count += sl_set_get(options->sets.values[k]).network_count;
-    return count;
-}
-
-sluice_status sl_bench_options_count(const sl_bench_options *options, size_t *shapes, size_t *settings, sluice_error *error)
-{
-    const size_t inputs = options->input.count ? options->input.count : 1;
-    size_t total;
-    *shapes = inputs;
-    *settings = 1;
-    const bool fits =
-        multiply(shapes, &options->steps) && multiply(shapes, &options->batch) && multiply(shapes, &options->hidden) &&
-        sl_size_add(*shapes, options->cases, shapes) && multiply(shapes, &options->ragged) &&
-        sl_size_add(*shapes, count_sets(options), shapes) && multiply(shapes, &options->directions) &&
-        multiply(shapes, &options->layers) && sl_size_mul(*shapes, count_trains(options), shapes) &&
-        sl_size_add(*shapes, count_networks(options), shapes) && multiply(settings, &options->threads) &&
-        multiply(settings, &options->precision) && multiply(settings, &options->isa) && multiply(settings, &options->gemm) &&
-        multiply(settings, &options->schedule) && sl_size_mul(*shapes, *settings, &total);
-    return fits ? SLUICE_STATUS_OK
-                : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "more combinations than can be counted; give shorter lists");
-}
-
-bool sl_bench_options_have_low(const sl_bench_options *options)
-{
-    bool has_low = false;
-    for (size_t k = 0; k < options->precision.count; k++)
-        has_low |= sl_precision_is_low((sluice_precision)options->precision.values[k]);
-    return has_low;
-}
-
-/* The list's value in the place that *k, a number whose lowest digit counts the list, says; *k is left with the higher digits. */
-static size_t take_digit(const sl_list *list, size_t *k)
-{
-    const size_t value = list->values[*k % list->count];
-    *k /= list->count;
-    return value;
-}
-
-/* Shape k of those that --case and the lists span, but for layers and directions. */
-static void get_spanned(const sl_bench_options *options, size_t k, sl_case *shape)
-{
-    shape->ragged = (sl_ragged)take_digit(&options->ragged, &k);
-    if (k < options->cases) {
-        const size_t *values = options->case_values[k];
-        shape->steps = values[0];
-        shape->batch = values[1];
-        shape->input = shape->hidden = values[2];
-    } else {
-        k -= options->cases;
-        shape->hidden = take_digit(&options->hidden, &k);
-        shape->input = options->input.count ? take_digit(&options->input, &k) : shape->hidden;
-        shape->batch = take_digit(&options->batch, &k);
-        shape->steps = take_digit(&options->steps, &k);
-    }
-}
-
-/* Shape k of the sets', likewise. */
-static void get_of_sets(const sl_bench_options *options, size_t k, sl_case *shape)
-{
-    const size_t *set = options->sets.values;
-    for (; k >= sl_set_get(*set).count; set++)
-        k -= sl_set_get(*set).count;
-    const sl_set_case one = sl_set_get_case(*set, k);
-    shape->steps = one.steps;
-    shape->batch = one.batch;
-    shape->input = shape->hidden = one.hidden;
-    shape->ragged = one.ragged;
-    shape->train = one.train;
-}
-
-/* Network k of the sets'. */
-static sl_case get_network(const sl_bench_options *options, size_t k)
-{
-    const size_t *set = options->sets.values;
-    for (; k >= sl_set_get(*set).network_count; set++)
-        k -= sl_set_get(*set).network_count;
-    const sl_set_network *one = &sl_set_get(*set).networks[k];
-    return sl_case_of_network(one->network, one->steps, one->batch, options->seed);
-}
-
-sl_case sl_bench_options_get_case(const sl_bench_options *options, size_t k)
-{
-    const size_t inputs = options->input.count ? options->input.count : 1;
-    const size_t swept = options->steps.count * options->batch.count * inputs * options->hidden.count;
-    const size_t spanned = (swept + options->cases) * options->ragged.count;
-    const size_t repeated = count_trains(options) * options->layers.count * options->directions.count;
-    const size_t of_stacks = (spanned + count_sets(options)) * repeated;
-    if (k >= of_stacks)
-        return get_network(options, k - of_stacks);
-    sl_case shape = {.seed = options->seed};
-    const size_t train = k % count_trains(options);
-    k /= count_trains(options);
-    shape.layers = take_digit(&options->layers, &k);
-    shape.directions = take_digit(&options->directions, &k);
-    if (k < spanned)
-        get_spanned(options, k, &shape);
-    else
-        get_of_sets(options, k - spanned, &shape);
-    if (options->train.count)
-        shape.train = (sl_train_pass)options->train.values[train];
-    return shape;
-}
-
-sl_setting sl_bench_options_get_setting(const sl_bench_options *options, size_t k)
-{
-    sl_setting setting = {.has_accuracy = sl_bench_options_have_low(options)};
-    setting.threads = (unsigned)take_digit(&options->threads, &k);
-    setting.precision = (sluice_precision)take_digit(&options->precision, &k);
-    const size_t schedule = take_digit(&options->schedule, &k);
-    setting.measure = schedule == SL_WORDS_MEASURE;
-    setting.schedule = setting.measure ? SLUICE_SCHEDULE_AUTO : (sluice_schedule)schedule;
-    setting.gemm = (sluice_gemm)take_digit(&options->gemm, &k);
-    setting.isa = (sluice_isa)take_digit(&options->isa, &k);
-    setting.machine = options->machines[setting.isa].struct_size ? &options->machines[setting.isa] : NULL;
-    return setting;
 }

@@ -14,11 +14,15 @@ typedef enum sl_action {
     SL_ACTION_LOAD,
     SL_ACTION_EXPECT,
     SL_ACTION_CHOICE,
+    SL_ACTION_RANKS,
     SL_ACTION_EXPORT,
     SL_ACTION_FIELDS,
     SL_ACTION_HELP,
     SL_ACTION_VERSION
 } sl_action;
+
+/** Most ranks of a run. */
+enum { SL_RANKS_MAX = 64 };
 
 /** Instruction sets of --isa, AUTO included. */
 enum { SL_BENCH_ISAS = SLUICE_ISA_AVX512 + 1 };
@@ -48,6 +52,10 @@ typedef struct sl_bench_options {
     double threshold;            /* of a comparison */
     const char *directory;       /* of SL_ACTION_EXPORT */
     const char *model;           /* of SL_ACTION_LOAD */
+    sl_list ranks, shards;       /* of SL_ACTION_RANKS: swept for each shape, and each number of threads; */
+    sl_list exchange;            /* floats of vectors that are added besides */
+    const char *hosts;           /* "HOST:PORT,..." of the ranks, of which this process is `rank`; NULL: processes of its own */
+    size_t rank;
 } sl_bench_options;
 
 /** The page of the documentation: what --help and the manual say besides the options. */

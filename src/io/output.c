@@ -154,11 +154,12 @@ sluice_status sl_output_create(const char *path, sl_output *output, sluice_error
 /* ---- A file of several processes ------------------------------------------------------------------------------------------- */
 
 /* Give the new file its name unless another process has made the file meanwhile: link, unlike rename, replaces nothing. */
-static sluice_status link_target(sl_output *output, sluice_error *error)
+static sluice_status link_target(const sl_output *output, sluice_error *error)
 {
-    if (!output->named && !claim_name(output, link_named, 0))
-        return fail(output, "cannot be given a name", error);
-    return link(output->temporary, output->target) == 0 || errno == EEXIST
+    char link[LINK_BYTES];
+    write_link(output, link);
+    return linkat(AT_FDCWD, output->named ? output->temporary : link, AT_FDCWD, output->target, AT_SYMLINK_FOLLOW) == 0 ||
+                   errno == EEXIST
                ? SLUICE_STATUS_OK
                : fail(output, "cannot be given its name by a link, which this file system may not have", error);
 }

@@ -10,8 +10,8 @@ import tempfile
 from support.checks import SOURCE, Checks, run
 
 REAL = ["bash", "env", "readlink", "dirname", "cat", "rm", "mkdir", "mv", "setarch", "uname"]
-FAKES = ["meson", "ninja", "dpkg-query", "apt-get", "id", "demo", "train", "suite", "tally.py"]
-WORKS = ["perf/langid/demo", "perf/langid/train", "perf/suite", "tests/support/tally.py"]
+FAKES = ["meson", "ninja", "dpkg-query", "apt-get", "id", "demo", "train", "suite", "tally.py", "run"]
+WORKS = ["perf/langid/demo", "perf/langid/train", "perf/suite", "tests/support/tally.py", "tests/engines/run"]
 # Stands for all of FAKES: notes its words in log, keeps what is installed and configured in state.json.
 FAKE = """#!{python} -IS
 import json, pathlib, sys
@@ -136,6 +136,17 @@ def check_no_rights(checks):
         checks.check(status == 0 and not any("apt-get" in line for line in called), f"with all there, the demo needs no rights:\n{said}")
 
 
+def check_engines(checks):
+    """The examples of engines are run by the names that were given; Java is for Spark."""
+    with tempfile.TemporaryDirectory() as directory:
+        machine = Machine(directory)
+        for words, java in ((["dask"], False), (["dask", "ray"], False), ([], True)):
+            status, said, called = machine.dev("engines", *words)
+            checks.check(status == 0 and called[-1].split() == ["run", *words] and "ninja -C build python-package" in called,
+                         f"./dev engines {words} compiles the package and runs them: {called}; status {status}:\n{said}")
+            checks.check(("openjdk-17-jre-headless" in machine.state["installed"]) == java, f"./dev engines {words}: Java {java}: {called}")
+
+
 def main():
     checks = Checks()
     check_fresh(checks, "demo", {"wamerican"}, " src/cli/sluice", "demo --build build")
@@ -145,6 +156,7 @@ def main():
     check_fresh(checks, "build", set(), "", "ninja -C build")
     check_order(checks)
     check_no_rights(checks)
+    check_engines(checks)
     checks.finish()
 
 
