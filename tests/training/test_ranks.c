@@ -469,8 +469,9 @@ TEST(ranks_that_are_not_alike_are_refused)
         const char *part;
         sluice_trainer_options options;
         int seed;
-    } cases[] = {{"shards:", good, 1}, {"rate:", good, 1},    {"seed:", good, 1},          {"optimizer:", good, 1},
-                 {"clip:", good, 1},   {"dropout:", good, 1}, {"class_weights:", good, 1}, {"the weights", good, 2}};
+    } cases[] = {{"shards:", good, 1}, {"rate:", good, 1},         {"seed:", good, 1},          {"optimizer:", good, 1},
+                 {"clip:", good, 1},   {"dropout:", good, 1},      {"class_weights:", good, 1}, {"the weights", good, 2},
+                 {"delta:", good, 1},  {"first_trained:", good, 1}};
     cases[0].options.shards = 3;
     cases[1].options.rate = 2e-3;
     cases[2].options.seed = 9;
@@ -478,6 +479,8 @@ TEST(ranks_that_are_not_alike_are_refused)
     cases[4].options.clip = 1;
     cases[5].options.dropout = 0.5f;
     cases[6].options.class_weights = class_weights;
+    cases[8].options.delta = 2;
+    cases[9].options.first_trained = 1;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (size_t culprit = 0; culprit < TROUBLED; culprit++) {
             unlike of[TROUBLED];

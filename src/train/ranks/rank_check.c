@@ -39,6 +39,12 @@ static uint64_t hash_floats(uint64_t hash, const float *values, size_t count)
 static uint64_t hash_weights(const sluice_trainer *trainer)
 {
     uint64_t hash = 0;
+    for (size_t layer = 0; layer < trainer->options.first_trained; layer++)
+        for (size_t k = 0; k < 2 * (SLUICE_TENSOR_SHIFT + 1); k++) { /* of layers that are kept as they are */
+            size_t count;
+            const float *values = sluice_model_get_parameter(trainer->model, layer, k % 2, (sluice_tensor)(k / 2), &count);
+            hash = values ? hash_floats(hash, values, count) : hash;
+        }
     for (size_t k = 0; k < trainer->count; k++) {
         const sl_trained *trained = &trainer->trained[k];
         hash = hash_floats(hash, trained->weights, trained->count);
