@@ -196,17 +196,31 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_backward(sluice_tape *tape, c
 
 typedef enum sluice_loss_kind {
     SLUICE_LOSS_CROSS_ENTROPY = 0, /**< of softmax(outputs) with labels */
-    SLUICE_LOSS_SQUARED_ERROR      /**< mean over the outputs' elements of (output - value)^2 */
+    SLUICE_LOSS_SQUARED_ERROR,     /**< mean over the outputs' elements of (output - value)^2; as all below, of values */
+    SLUICE_LOSS_ABSOLUTE_ERROR,    /**< of |output - value|, as torch.nn.L1Loss; gradient 0 where they are equal */
+    SLUICE_LOSS_HUBER,   /**< Huber 1964, as torch.nn.HuberLoss: with e = output - value, of e^2 / 2 where |e| <= delta, else
+                                        delta (|e| - delta / 2) */
+    SLUICE_LOSS_QUANTILE /**< Koenker & Bassett 1978, the pinball loss: with e = value - output and quantile q, of
+                                        max(q e, (q - 1) e); gradient 1/2 - q where e is 0, as torch.maximum halves it. An output
+                                        for each value and quantile: see `quantiles` */
 } sluice_loss_kind;
 
-/** "cross-entropy" or "squared-error"; NULL for another value. As the two below: the words of the programs and of checkpoints. */
+/** "cross-entropy", "squared-error", "absolute-error", "huber" or "quantile"; NULL for another value. As the two below: the words of
+ *  the programs and of checkpoints. */
 SLUICE_API const char *sluice_loss_get_name(sluice_loss_kind kind);
+
+/** Most quantiles of a loss. */
+#define SLUICE_MAX_QUANTILES 64
 
 /** A loss, the mean over the counted targets, and its gradient. Start from zeros ({0}) and set struct_size.
  *
  *  With class_weights w it is torch.nn.CrossEntropyLoss(weight=w, label_smoothing=s): for a target of label y, with p the softmax of
  *  its C outputs, (1 - s) w[y] (-log p[y]) + s/C sum over k of w[k] (-log p[k]); their sum over the counted targets is divided by the
- *  sum of their w[y]. If that is 0, loss and gradient are 0. */
+ *  sum of their w[y]. If that is 0, loss and gradient are 0.
+ *
+ *  With sample_weights a target's loss is multiplied by its weight, and in that sum its w[y], or 1 where there are no class weights:
+ *  the loss is the weighted mean, as sklearn.metrics' sample_weight has it (Keras divides by the number of targets). A target of
+ *  weight 0 does not count, and its outputs, label and values are not read. */
 typedef struct sluice_loss {
     size_t struct_size; /**< sizeof(sluice_loss) */
     sluice_loss_kind kind;
@@ -216,7 +230,7 @@ typedef struct sluice_loss {
     const int64_t *lengths; /**< [N], each 0..T; NULL: all T. Only steps before a row's end count */
     const float *outputs;   /**< [N][T][width] */
     const int32_t *labels;  /**< cross-entropy: [N][T], each 0..width-1, or `ignore` */
-    const float *values;    /**< squared error: [N][T][width] */
+    const float *values;    /**< losses of values: [N][T][width], quantile: [N][T][width / Q] */
     int32_t ignore;         /**< a label that does not count; must be negative, 0 meaning -100 as in torch */
     float label_smoothing;  /**< 0 <= s < 1: the target is (1 - s) on the label and s / width on every class */
     float *gradient;        /**< like outputs, zero where nothing counts; NULL: not wanted */
@@ -230,14 +244,19 @@ typedef struct sluice_loss {
                                      unless total_weight is given */
     double total_weight; /**< what it is divided by instead: the weight of all shards of a batch, so that their losses and gradients
                               add up to the batch's; 1: the sum itself. Finite, > 0; 0: this loss's own weight */
+    const float *sample_weights; /**< [N][T], each finite and >= 0; what lies past a row's end is not read; NULL: all 1 */
+    double delta;                /**< Huber: > 0; 0: 1 */
+    const float *quantiles;      /**< quantile: [Q], each above 0 and below 1; else NULL. Those of one value are neighbours: output
+                                      v*Q + k is quantile k of value v */
+    size_t quantile_count;       /**< Q, at most SLUICE_MAX_QUANTILES; width is a multiple of it */
 } sluice_loss;
 
 /**
  * Compute a loss and its gradient. Sums are taken in the order of rows and steps, in double precision.
  * @retval BAD_ARGUMENT a NULL array that the kind needs, or an option out of range.
  * @retval TOO_LARGE
- * @retval BAD_DATA     a label or a length out of range, an output or a value that is NaN or infinite; the message has row and
- *                      step. What is set is then not defined.
+ * @retval BAD_DATA     a label, a length or a sample weight out of range, an output or a value that is NaN or infinite; the message
+ *                      has row and step. What is set is then not defined.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *loss, sluice_error *error);
 
@@ -347,6 +366,11 @@ typedef struct sluice_trainer_options {
     const float *class_weights; /**< as sluice_loss, [C]; the trainer keeps a copy, and a checkpoint has them. NULL: none */
     size_t shards; /**< S: parts into which each batch is cut, below. They decide the gradient's last bits, and how many ranks can
                         share the work; 0: 1. At most SLUICE_MAX_SHARDS */
+    double delta;  /**< as sluice_loss */
+    const float *quantiles; /**< as sluice_loss; the trainer keeps a copy, and a checkpoint has them */
+    size_t quantile_count;
+    size_t first_trained; /**< layers before this one, by their index in the network, keep their weights; the gradient's norm leaves
+                               them out */
 } sluice_trainer_options;
 
 /** What a step, or an evaluation, found. */
@@ -380,7 +404,8 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_m
  *               are the trainer's own and must be NULL here, dropout 0. max_threads is for the forward and the backward pass;
  *               loss and update use as many threads as the engine.
  * @param labels cross-entropy: [N], or [N][T] with every_step. Else NULL.
- * @param values squared error: [N][C], or with every_step [N][T][C], or [N][T][D*H] without a head. Else NULL.
+ * @param values losses of values: [N][C], or with every_step [N][T][C], or [N][T][D*H] without a head; of Q quantiles C / Q, or
+ *               D*H / Q, instead. Else NULL.
  * @param report NULL: not wanted.
  * @retval BAD_DATA NaN or infinity in the row that the message names, in its data or, if those are finite, because training has
  *                  diverged; also as sluice_forward and sluice_loss_compute. No weight has changed, but streams have gone on.
@@ -425,6 +450,15 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_set_exchange(sluice_t
  *  BAD_DATA: the gradient's norm is not finite, and no weight has changed; or, as sluice_trainer_step, the update overflowed. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *report,
                                                                   sluice_error *error);
+
+/** Multiply the schedule's learning rate by this factor from the next update on, instead of the factor before, which is 1 in the
+ *  beginning: for rates that follow a loss, as torch's ReduceLROnPlateau. Checkpoints keep it. With an exchange, all ranks set the
+ *  same. BAD_ARGUMENT: trainer is NULL, or the factor is not a finite number above 0. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_set_rate_factor(sluice_trainer *trainer, double factor,
+                                                                           sluice_error *error);
+
+/** The factor. */
+SLUICE_API double sluice_trainer_get_rate_factor(const sluice_trainer *trainer);
 
 /** The model as trained so far; the trainer's, changed by the next update. */
 SLUICE_API const sluice_model *sluice_trainer_get_model(const sluice_trainer *trainer);

@@ -68,6 +68,7 @@ def write_data(cli):
     cli.write("words.tsv", spell_lines(source, source.choices(sorted(LETTERS), k=240), range(1, 30)))
     cli.npy("x.npy", (60, 12, 3), [source.uniform(-1, 1) for _ in range(60 * 36)])
     cli.npy("v.npy", (60, 12, 2), [source.uniform(-1, 1) for _ in range(60 * 24)])
+    cli.npy("w.npy", (60, 12), [source.randrange(3) / 2 for _ in range(60 * 12)])
     cli.npy("n.npy", (60,), [source.randrange(13) for _ in range(60)], "<i8")
     cli.npy("t.npy", (60, 12), [source.randrange(9) for _ in range(60 * 12)], "<i8")
     cli.npy("l.npy", (60,), [source.randrange(4) for _ in range(60)], "<i8")
@@ -85,7 +86,9 @@ def kinds(cli):
             "tokens": ["-i", cli.path("t.npy"), "--labels", cli.path("l.npy"), "--lengths", cli.path("n.npy"), "--hidden", 8,
                        "--epochs", 2, "--bidirectional", "--optimizer", "sgd", "--momentum", 0.9, "--validate", cli.path("t.npy"),
                        "--validate-labels", cli.path("l.npy")],
-            "precision": [*arrays, "--precision", "bf16"]}
+            "precision": [*arrays, "--precision", "bf16"],
+            "losses": [*arrays, "--loss", "quantile:0.2,0.7", "--sample-weights", cli.path("w.npy"), "--rate-schedule", "plateau:0.5,0",
+                       "--precision", "int8", "--checkpoint-every", 1]}
 
 
 def options(words, shards, *more):

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* What is compared, each as a number. */
-enum { SUBJECTS = 25 };
+enum { SUBJECTS = 29 };
 
 typedef struct subject {
     const char *name;
@@ -38,6 +38,12 @@ static uint64_t hash_floats(uint64_t hash, const float *values, size_t count)
 static uint64_t hash_weights(const sluice_trainer *trainer)
 {
     uint64_t hash = 0;
+    for (size_t layer = 0; layer < trainer->options.first_trained; layer++)
+        for (size_t k = 0; k < 2 * (SLUICE_TENSOR_SHIFT + 1); k++) { /* of layers that are kept as they are */
+            size_t count;
+            const float *values = sluice_model_get_parameter(trainer->model, layer, k % 2, (sluice_tensor)(k / 2), &count);
+            hash = values ? hash_floats(hash, values, count) : hash;
+        }
     for (size_t k = 0; k < trainer->count; k++) {
         const sl_trained *trained = &trainer->trained[k];
         hash = hash_floats(hash, trained->weights, trained->count);
@@ -76,6 +82,10 @@ static void list_subjects(const sluice_trainer *trainer, size_t ranks, subject l
         {"dropout", bits_of((double)options->dropout)},
         {"seed", options->seed},
         {"class_weights", hash_floats(classes, options->class_weights, classes)},
+        {"delta", bits_of(options->delta)},
+        {"quantiles", hash_floats(options->quantile_count, options->quantiles, options->quantile_count)},
+        {"first_trained", options->first_trained},
+        {"the factor of the rate", bits_of(trainer->rate_factor)},
         {"the updates made", trainer->step},
         {"the weights, or the optimiser's moments", hash_weights(trainer)},
     };

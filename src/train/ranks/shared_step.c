@@ -87,9 +87,11 @@ static sluice_status begin_part(const sluice_trainer *trainer, const sl_train_ca
     const size_t first = ranks->bounds[shard] - first_row(ranks), targets = first * sl_train_targets(trainer, call);
     *part = *call;
     part->labels = call->labels ? call->labels + targets : NULL;
-    part->values = call->values ? call->values + targets * sl_train_width(trainer) : NULL;
-    return sl_shard_batch_begin(&ranks->part, trainer->model->network, &call->given, first,
-                                ranks->bounds[shard + 1] - ranks->bounds[shard], &part->given, error);
+    part->values = call->values ? call->values + targets * sl_train_value_width(trainer) : NULL;
+    const sluice_status status = sl_shard_batch_begin(&ranks->part, trainer->model->network, &call->given, first,
+                                                      ranks->bounds[shard + 1] - ranks->bounds[shard], &part->given, error);
+    part->given.sample_weights = call->given.sample_weights ? call->given.sample_weights + targets : NULL;
+    return status;
 }
 
 /* Whether each row has a slot of its own: shards would not notice, nor know before some streams have gone on. */
