@@ -200,8 +200,9 @@ static bool is_replaced(const sl_options *options, const char *name)
         {"input", " --text --keep-cr "},
         {"values", " --labels --validate-labels "},
         {"labels", " --values --validate-values "},
+        {"validate-last", " --validate --validate-share "},
         {"validate-share", " --validate --validate-lengths --validate-labels --validate-values "},
-        {"validate", " --validate-share "},
+        {"validate", " --validate-share --validate-last "},
     };
     char word[64];
     snprintf(word, sizeof word, " %s ", name);

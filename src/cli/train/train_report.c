@@ -72,12 +72,14 @@ sl_exit sl_train_report_failure(const sl_training *train, const sluice_error *er
 }
 
 /* Name of class k, or of an output, for messages: its number if it has no name. */
-static const char *get_name(const sl_training *train, size_t k, char index[SL_FORMAT_COUNT])
+static const char *get_name(const sl_training *train, size_t k, char index[SL_FORECAST_NAME_BYTES])
 {
     const char *name = train->curve.has_classes ? sluice_model_get_class(sluice_trainer_get_model(train->trainer), k) : NULL;
     if (name)
         return name;
-    snprintf(index, SL_FORMAT_COUNT, "%zu", k);
+    if (train->dataset.data.windows)
+        return sl_forecast_name_output(&train->dataset.forecast, k, index);
+    snprintf(index, SL_FORECAST_NAME_BYTES, "%zu", k);
     return index;
 }
 
@@ -86,9 +88,13 @@ static double get_accuracy(const sl_output_score *score)
     return score->counted ? (double)score->right / (double)score->counted : 0;
 }
 
-static double get_error(const sl_output_score *score)
+/* The mean squared error of output k, in the units of the data. */
+static double get_error(const sl_training *train, size_t k)
 {
-    return score->counted ? score->squares / (double)score->counted : 0;
+    const sl_output_score *score = &train->best.scores[k];
+    const sl_scaling *scaling = &train->dataset.scaling;
+    const double unit = scaling->kind == SL_SCALING_NONE ? 1 : (double)scaling->out_scale[k];
+    return score->counted ? score->squares / (double)score->counted * unit * unit : 0;
 }
 
 /* What the validation rows were computed with. */
@@ -112,14 +118,15 @@ static json_t *score_to_json(const sl_training *train, const sl_score *score)
 static json_t *scores_to_json(const sl_training *train)
 {
     json_t *list = json_array();
-    char index[SL_FORMAT_COUNT];
+    char index[SL_FORECAST_NAME_BYTES];
     for (size_t k = 0; list && k < train->evaluation.count; k++) {
         const sl_output_score *score = &train->best.scores[k];
-        json_array_append_new(list, train->curve.has_classes
-                                        ? json_pack("{so sf sI sI}", "class", sl_json_string(get_name(train, k, index)), "accuracy",
-                                                    get_accuracy(score), "right", (json_int_t)score->right, "counted",
-                                                    (json_int_t)score->counted)
-                                        : json_pack("{sI sf}", "output", (json_int_t)k, "mean_squared_error", get_error(score)));
+        json_array_append_new(
+            list, train->curve.has_classes
+                      ? json_pack("{so sf sI sI}", "class", sl_json_string(get_name(train, k, index)), "accuracy",
+                                  get_accuracy(score), "right", (json_int_t)score->right, "counted", (json_int_t)score->counted)
+                      : json_pack("{sI so sf}", "output", (json_int_t)k, "name", sl_json_string(get_name(train, k, index)),
+                                  "mean_squared_error", get_error(train, k)));
     }
     return list;
 }
@@ -159,14 +166,14 @@ static void print_name(const char *name)
 
 static void print_scores(const sl_training *train)
 {
-    char index[SL_FORMAT_COUNT], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
+    char index[SL_FORECAST_NAME_BYTES], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
     print_name(train->curve.has_classes ? "class" : "output");
     printf(train->curve.has_classes ? "accuracy       right          of\n" : "mean squared error\n");
     for (size_t k = 0; k < train->evaluation.count; k++) {
         const sl_output_score *score = &train->best.scores[k];
         print_name(get_name(train, k, index));
         if (!train->curve.has_classes)
-            printf("%.6g\n", get_error(score));
+            printf("%.6g\n", get_error(train, k));
         else if (score->counted)
             printf("%6.2f %% %11s %11s\n", 100 * get_accuracy(score), sl_format_count(score->right, right),
                    sl_format_count(score->counted, of));
