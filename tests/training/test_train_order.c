@@ -150,7 +150,7 @@ TEST(long_rows_are_sorted_too)
     static const size_t expected[] = {4, 1, 5, 3, 0, 2};
     sl_order order;
     ck_assert_int_eq(sl_order_create(&order, sl_order_count(6), 6, 4), SL_EXIT_OK);
-    sl_order_sort(&order, far);
+    sl_order_sort(&order, far, 0);
     ck_assert_mem_eq(order.rows, expected, sizeof expected);
     sl_order_release(&order);
 }
