@@ -28,11 +28,10 @@ static sl_exit check_windows(const sl_options *options)
     if (!options->input || !series->targets)
         return sl_report(SL_EXIT_USAGE, "--window needs --input FILE, the series, and --target, the columns to forecast");
     if (o->text || options->lengths || o->labels || o->values || o->validate_lengths || o->validate_labels || o->validate_values ||
-        o->classes || o->vocabulary || o->embedding || o->no_head || o->new_head || o->every_step || o->truncate ||
-        o->validate_share > 0)
+        o->classes || o->no_head || o->new_head || o->every_step || o->truncate || o->validate_share > 0)
         return sl_report(SL_EXIT_USAGE,
                          "--window makes rows and targets of series; leave out --text, --lengths, --labels, --values and those of "
-                         "--validate, --classes, --vocabulary, --embedding, --no-head, --new-head, --every-step, --truncate and "
+                         "--validate, --classes, --no-head, --new-head, --every-step, --truncate and "
                          "--validate-share, of which windows of training would see the future; --validate-last does not");
     if (o->standardize && o->normalize)
         return sl_report(SL_EXIT_USAGE, "--standardize and --normalize exclude each other; give one of them");
