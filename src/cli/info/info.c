@@ -145,7 +145,7 @@ static void print_forecast(const sl_forecast *forecast)
         printf(", %zu steps ahead", windows->first_horizon);
     else
         printf(", each from %zu to %zu steps ahead", windows->first_horizon, windows->last_horizon);
-    printf("\nscaling       %s\n", sl_scaling_get_name(forecast->scaling));
+    printf("\nscaling       %s\n", sl_scaling_kind_get_name(forecast->scaling));
 }
 
 /* The lines of a model that a sluice_shape describes. */

@@ -10,7 +10,7 @@
 
 enum { VERSION = 1, MOST = 1 << 30 /* of a number in the text */ };
 
-const char *sl_scaling_get_name(size_t kind)
+const char *sl_scaling_kind_get_name(size_t kind)
 {
     static const char *const names[SL_SCALINGS] = {"none", "standardize", "normalize"};
     return kind < SL_SCALINGS ? names[kind] : NULL;
@@ -52,7 +52,7 @@ sl_exit sl_forecast_write(const sl_forecast *forecast, sluice_model *model)
     json_t *object = json_pack("{si sI sI s[I I] so so ss}", "version", VERSION, "window", (json_int_t)windows->steps, "hop",
                                (json_int_t)windows->hop, "horizons", (json_int_t)windows->first_horizon,
                                (json_int_t)windows->last_horizon, "inputs", names_to_json(&forecast->inputs), "targets",
-                               names_to_json(&forecast->targets), "scaling", sl_scaling_get_name(forecast->scaling));
+                               names_to_json(&forecast->targets), "scaling", sl_scaling_kind_get_name(forecast->scaling));
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_decref(object);
     if (!text)
@@ -88,7 +88,7 @@ static bool take_names(const json_t *list, sl_name_list *names)
 static bool take_scaling(const char *name, sl_scaling_kind *kind)
 {
     for (size_t k = 0; k < SL_SCALINGS; k++)
-        if (strcmp(sl_scaling_get_name(k), name) == 0) {
+        if (strcmp(sl_scaling_kind_get_name(k), name) == 0) {
             *kind = (sl_scaling_kind)k;
             return true;
         }

@@ -10,7 +10,7 @@
 typedef enum sl_scaling_kind { SL_SCALING_NONE, SL_SCALING_STANDARDIZE, SL_SCALING_NORMALIZE, SL_SCALINGS } sl_scaling_kind;
 
 /** "none", "standardize", "normalize"; NULL behind the last. */
-const char *sl_scaling_get_name(size_t kind);
+const char *sl_scaling_kind_get_name(size_t kind);
 
 /** The model has an output for each horizon and target: output h*targets.count + k is target k, first_horizon + h steps behind the
  *  window's last step. */

@@ -60,7 +60,7 @@ sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sl
     const sl_exit code = o->text && o->from && model ? take_class_names(dataset, o->from, model) : SL_EXIT_OK;
     if (code)
         return code;
-    return options->series.window ? sl_dataset_read_windows(dataset, options)
+    return options->series.window ? sl_dataset_windows_read(options, &dataset->forecast, &dataset->data, &dataset->validate_data)
            : o->text              ? read_text(dataset, options)
                                   : read_arrays(dataset, options);
 }
@@ -108,8 +108,11 @@ sl_exit sl_dataset_split(sl_dataset *dataset, const sl_options *options)
     if (!code && o->validate)
         code = check_rows(&dataset->validate_data);
     if (!code && dataset->data.windows)
-        code = sl_dataset_split_windows(dataset, options, &lists);
-    if (!code && !lists.training)
+        code = sl_dataset_windows_split(options, &dataset->data, &dataset->validate_data, &dataset->forecast, &dataset->scaling,
+                                        &lists);
+    if (lists.validation)
+        dataset->validation = &dataset->data;
+    else if (!code)
         code = choose_rows(dataset, options, &lists);
     if (code) {
         free(lists.training);

@@ -3,7 +3,7 @@
 #define SLUICE_CLI_TRAIN_DATA_DATASET_H
 
 #include "cli/cli_options.h"
-#include "cli/series/scaling.h"
+#include "cli/train/data/dataset_windows.h"
 #include "cli/train/data/train_data.h"
 #include "cli/train/data/train_order.h"
 
@@ -19,22 +19,11 @@ typedef struct sl_dataset {
     sl_scaling scaling;   /* that they have in memory. Set before they are read, it is the model's; else it is found in them */
 } sl_dataset;
 
-/** Numbers of rows, ascending; each list is to be freed. */
-typedef struct sl_row_lists {
-    size_t *training, *validation; /* NULL: none */
-    size_t training_count, validation_count;
-} sl_row_lists;
-
 /** Read the data that the options name. `model`: of --from, or of the checkpoint; else NULL. */
 sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sluice_model *model);
 
 /** Choose the training rows and the validation rows, and make the orders; scale windows. */
 sl_exit sl_dataset_split(sl_dataset *dataset, const sl_options *options);
-
-/** Both steps of windows of series, but for what is the same of other rows. `lists` are set only where a share of the series is for
- *  validation. */
-sl_exit sl_dataset_read_windows(sl_dataset *dataset, const sl_options *options);
-sl_exit sl_dataset_split_windows(sl_dataset *dataset, const sl_options *options, sl_row_lists *lists);
 
 /** Set the digest: of all data, as sl_data_get_digest, and class names. */
 sl_exit sl_dataset_set_digest(sl_dataset *dataset);
