@@ -240,7 +240,7 @@ sluice_status sluice_model_set_series(sluice_model *model, const char *text, slu
     for (const char *c = text; c && *c; c++)
         if (sl_clean_get_control(c))
             return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
-                           "sluice_model_set_series: byte %zu of the text is a control character; leave it out",
+                           "sluice_model_set_series: expected a text without control characters, found one behind %zu bytes",
                            (size_t)(c - text));
     char *copy = text ? copy_text(text) : NULL;
     if (text && !copy)
