@@ -38,8 +38,7 @@ const sl_page sl_pages[SL_PAGES] = {
         .command = SL_COMMAND_TRAIN,
         .summary = "train a model on labelled lines, NumPy arrays, or series",
         .usage = "--text LINES -o MODEL [OPTION]...\n"
-                 "-i X.npy --labels Y.npy -o MODEL [OPTION]...\n"
-                 "-i X.npy --values Y.npy -o MODEL [OPTION]...\n"
+                 "-i X.npy --labels|--values Y.npy -o MODEL [OPTION]...\n"
                  "-i SERIES --window W --target LIST -o MODEL [OPTION]...\n"
                  "--resume CHECKPOINT [OPTION]...",
         .about =

@@ -3,6 +3,7 @@
 #include "cli/command_line.h"
 #include "program/options/option_words.h"
 
+#include "io/npy/npz_read.h"
 #include "io/resolve.h"
 
 #include <errno.h>
@@ -268,7 +269,7 @@ static sl_exit check_input(const char *path, const char *name, const char *file)
     if (transient)
         return sl_report(SL_EXIT_USAGE, "%s: %s was %s when the run started; give %s again, with the same content", path, name,
                          transient, name);
-    if (access(file, F_OK) && (errno == ENOENT || errno == ENOTDIR))
+    if (!sl_npz_is_path(file) && access(file, F_OK) && (errno == ENOENT || errno == ENOTDIR))
         return sl_report(SL_EXIT_NO_INPUT,
                          "%s: %s of this run does not exist; give %s FILE, or continue in the folder where the run started", file,
                          name, name);

@@ -8,7 +8,8 @@ import json
 import math
 import random
 
-from support.cli import DATA, NO_INPUT, QUIET, USAGE, npy_bytes, read_npy, read_safetensors, run_parts, zipped
+from support.cli import (DATA, NO_INPUT, QUIET, USAGE, keeps_memory_small, npy_bytes, peak_memory, read_npy, read_safetensors, run_parts,
+                         zipped)
 
 SEED = 31
 STEPS, WINDOW, HOP = 97, 12, 3
@@ -111,6 +112,9 @@ def check_formats(cli):
     for path, (words, notes) in files.items():
         found, _ = train(cli, "-i", path, *base, *words, output="other.safetensors", notes=notes)
         cli.check(tensors_of(found) == tensors_of(expected), f"{path}: the same model as of the table")
+    words = ["-o", cli.path("npz.safetensors"), "--checkpoint", cli.path("npz.checkpoint"), "--window", WINDOW, "--target", 2]
+    cli.answers("train", "-i", f"{cli.path('series.npz')}:all", *words, *TRAIN)
+    cli.answers("train", "--resume", cli.path("npz.checkpoint"), "--epochs", 2, *QUIET)
     table_of_one = write_table(cli, "one.csv", series[:1])
     single = cli.npy("single.npy", (60,), [step[1] for step in series[0]])
     one, _ = train(cli, "-i", single, *base, "--target", 1, output="single.safetensors", notes=0)
@@ -239,6 +243,16 @@ def check_continued(cli):
     base = ["train", "--from", moved, "-o", again, *QUIET]
     cli.refused(USAGE, ["scaling of its own", "--standardize"], *base, *other, "--standardize")
     cli.refused(DATA, ["'load'", "'price'"], *base, *table_words(table, "--columns", "price,wind", "--target", "wind"), noted="series")
+
+
+def check_memory(cli):
+    """Windows that overlap take no memory of their own: 300 steps of each of 20,000 would be 23 MiB."""
+    if not keeps_memory_small():
+        return
+    path = cli.npy("long.npy", (20000,), [math.sin(t / 7) for t in range(20000)])
+    sizes = [peak_memory("train", "-i", "-", "--window", window, "--target", 1, "-o", cli.path("long.safetensors"), "--epochs", 1,
+                         "--hidden", 1, "--batch", 64, "--threads", 1, *QUIET, path=path) for window in (3, 300)]
+    cli.same_memory(sizes, "windows of 3 and of 300 steps")
 
 
 def check_bad_options(cli):
