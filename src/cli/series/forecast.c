@@ -16,16 +16,26 @@ const char *sl_scaling_kind_get_name(size_t kind)
     return kind < SL_SCALINGS ? names[kind] : NULL;
 }
 
+size_t sl_forecast_count_quantiles(const sl_forecast *forecast)
+{
+    return forecast->quantile_count ? forecast->quantile_count : 1;
+}
+
 size_t sl_forecast_count_outputs(const sl_forecast *forecast)
 {
-    return (forecast->windows.last_horizon - forecast->windows.first_horizon + 1) * forecast->targets.count;
+    return (forecast->windows.last_horizon - forecast->windows.first_horizon + 1) * forecast->targets.count *
+           sl_forecast_count_quantiles(forecast);
 }
 
 const char *sl_forecast_name_output(const sl_forecast *forecast, size_t output, char name[SL_FORECAST_NAME_BYTES])
 {
-    const size_t horizon = forecast->windows.first_horizon + output / forecast->targets.count;
-    const char *target = forecast->targets.names[output % forecast->targets.count];
-    snprintf(name, SL_FORECAST_NAME_BYTES, horizon ? "%.120s+%zu" : "%.120s", target, horizon);
+    const size_t value = output / sl_forecast_count_quantiles(forecast);
+    const size_t horizon = forecast->windows.first_horizon + value / forecast->targets.count;
+    const char *target = forecast->targets.names[value % forecast->targets.count];
+    const int used = snprintf(name, SL_FORECAST_NAME_BYTES, horizon ? "%.100s+%zu" : "%.100s", target, horizon);
+    if (forecast->quantile_count)
+        snprintf(name + used, SL_FORECAST_NAME_BYTES - (size_t)used, " q%g",
+                 (double)forecast->quantiles[output % forecast->quantile_count]);
     return name;
 }
 
@@ -45,14 +55,23 @@ static json_t *names_to_json(const sl_name_list *list)
     return names;
 }
 
+static json_t *quantiles_to_json(const sl_forecast *forecast)
+{
+    json_t *list = json_array();
+    for (size_t k = 0; list && k < forecast->quantile_count; k++)
+        json_array_append_new(list, json_real((double)forecast->quantiles[k]));
+    return list;
+}
+
 sl_exit sl_forecast_write(const sl_forecast *forecast, sluice_model *model)
 {
     const sl_windows *windows = &forecast->windows;
     sluice_error error;
-    json_t *object = json_pack("{si sI sI s[I I] so so ss}", "version", VERSION, "window", (json_int_t)windows->steps, "hop",
-                               (json_int_t)windows->hop, "horizons", (json_int_t)windows->first_horizon,
-                               (json_int_t)windows->last_horizon, "inputs", names_to_json(&forecast->inputs), "targets",
-                               names_to_json(&forecast->targets), "scaling", sl_scaling_kind_get_name(forecast->scaling));
+    json_t *object =
+        json_pack("{si sI sI s[I I] so so so ss}", "version", VERSION, "window", (json_int_t)windows->steps, "hop",
+                  (json_int_t)windows->hop, "horizons", (json_int_t)windows->first_horizon, (json_int_t)windows->last_horizon,
+                  "inputs", names_to_json(&forecast->inputs), "targets", names_to_json(&forecast->targets), "quantiles",
+                  quantiles_to_json(forecast), "scaling", sl_scaling_kind_get_name(forecast->scaling));
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_decref(object);
     if (!text)
@@ -85,6 +104,18 @@ static bool take_names(const json_t *list, sl_name_list *names)
     return ok;
 }
 
+static bool take_quantiles(const json_t *list, sl_forecast *forecast)
+{
+    const size_t count = json_array_size(list);
+    for (size_t k = 0; k < count && k < SLUICE_MAX_QUANTILES; k++) {
+        forecast->quantiles[k] = (float)json_number_value(json_array_get(list, k));
+        if (!(forecast->quantiles[k] > 0 && forecast->quantiles[k] < 1))
+            return false;
+    }
+    forecast->quantile_count = count;
+    return json_is_array(list) && count <= SLUICE_MAX_QUANTILES;
+}
+
 static bool take_scaling(const char *name, sl_scaling_kind *kind)
 {
     for (size_t k = 0; k < SL_SCALINGS; k++)
@@ -109,14 +140,15 @@ static bool take_text(const json_t *object, sl_forecast *forecast)
 {
     sl_windows *windows = &forecast->windows;
     json_int_t version, steps, hop, first, last;
-    json_t *inputs, *targets;
+    json_t *inputs, *targets, *quantiles;
     const char *scaling;
-    return json_unpack((json_t *)object, "{sI sI sI s[I I!] so so ss}", "version", &version, "window", &steps, "hop", &hop,
-                       "horizons", &first, &last, "inputs", &inputs, "targets", &targets, "scaling", &scaling) == 0 &&
+    return json_unpack((json_t *)object, "{sI sI sI s[I I!] so so so ss}", "version", &version, "window", &steps, "hop", &hop,
+                       "horizons", &first, &last, "inputs", &inputs, "targets", &targets, "quantiles", &quantiles, "scaling",
+                       &scaling) == 0 &&
            version == VERSION && take_size(steps, 1, &windows->steps) && take_size(hop, 1, &windows->hop) &&
            take_size(first, 0, &windows->first_horizon) && take_size(last, first, &windows->last_horizon) &&
            take_names(inputs, &forecast->inputs) && take_names(targets, &forecast->targets) &&
-           take_scaling(scaling, &forecast->scaling);
+           take_quantiles(quantiles, forecast) && take_scaling(scaling, &forecast->scaling);
 }
 
 sl_exit sl_forecast_read(const sluice_model *model, const char *path, sl_forecast *forecast, bool *found)

@@ -91,7 +91,7 @@ static affine invert(float scale, float shift)
 }
 
 sl_exit sl_scaling_find(sl_scaling_kind kind, const sl_series_table *series, const size_t *lengths, size_t outputs,
-                        sl_scaling *scaling)
+                        size_t quantiles, sl_scaling *scaling)
 {
     column *columns = calloc(series->width, sizeof *columns);
     if (!sl_scaling_allocate(scaling, kind, series->inputs, outputs) || !columns) {
@@ -107,7 +107,7 @@ sl_exit sl_scaling_find(sl_scaling_kind kind, const sl_series_table *series, con
         scaling->in_shift[k] = found.shift;
     }
     for (size_t k = 0; k < outputs; k++) {
-        const affine forward = get_affine(kind, &columns[series->targets[k % series->target_count]]);
+        const affine forward = get_affine(kind, &columns[series->targets[k / quantiles % series->target_count]]);
         const affine back = invert(forward.scale, forward.shift);
         scaling->out_scale[k] = back.scale;
         scaling->out_shift[k] = back.shift;
@@ -117,20 +117,20 @@ sl_exit sl_scaling_find(sl_scaling_kind kind, const sl_series_table *series, con
 }
 
 /* The scaling of a column in memory. */
-static affine get_of_column(const sl_scaling *scaling, const sl_series_table *series, size_t at)
+static affine get_of_column(const sl_scaling *scaling, size_t quantiles, const sl_series_table *series, size_t at)
 {
     if (at < scaling->inputs)
         return (affine){scaling->in_scale[at], scaling->in_shift[at]};
     size_t k = 0; /* each column is an input or a target */
     while (series->targets[k] != at)
         k++;
-    return invert(scaling->out_scale[k], scaling->out_shift[k]);
+    return invert(scaling->out_scale[k * quantiles], scaling->out_shift[k * quantiles]);
 }
 
-void sl_scaling_apply(const sl_scaling *scaling, sl_series_table *series)
+void sl_scaling_apply(const sl_scaling *scaling, size_t quantiles, sl_series_table *series)
 {
     for (size_t k = 0; k < series->width; k++) {
-        const affine by = get_of_column(scaling, series, k);
+        const affine by = get_of_column(scaling, quantiles, series, k);
         float *value = series->values + k;
         for (size_t t = 0; t < series->starts[series->count]; t++, value += series->width)
             *value = fmaf(by.scale, *value, by.shift);

@@ -15,12 +15,12 @@ typedef struct sl_scaling {
 
 /** Find the scaling of each column: STANDARDIZE gives it mean 0 and deviation 1, NORMALIZE least 0 and most 1, over the first
  *  `lengths[n]` steps of each series, which have one step at least; a column that is constant there has scale 1. An output is scaled as
- *  its target's column, outputs being as sl_forecast has them. Sums are in double, in the order of steps. Errors are reported. */
+ *  its target's column, outputs being as sl_forecast has them, `quantiles` >= 1 of each value. Sums are in double, in the order of steps. Errors are reported. */
 sl_exit sl_scaling_find(sl_scaling_kind kind, const sl_series_table *series, const size_t *lengths, size_t outputs,
-                        sl_scaling *scaling);
+                        size_t quantiles, sl_scaling *scaling);
 
 /** Scale all series in memory: the inputs as the layer in front does, to the bit, and other columns by the inverse of the layer behind. */
-void sl_scaling_apply(const sl_scaling *scaling, sl_series_table *series);
+void sl_scaling_apply(const sl_scaling *scaling, size_t quantiles, sl_series_table *series);
 
 /** Make the model of a file: `model` with a layer in front and one behind, and the end of one made of a shape to its final states.
  *  *scaled is to be destroyed. Errors are reported. */

@@ -28,10 +28,10 @@ static sl_exit check_windows(const sl_options *options)
     if (!options->input || !series->targets)
         return sl_report(SL_EXIT_USAGE, "--window needs --input FILE, the series, and --target, the columns to forecast");
     if (o->text || options->lengths || o->labels || o->values || o->validate_lengths || o->validate_labels || o->validate_values ||
-        o->classes || o->no_head || o->new_head || o->every_step || o->truncate || o->validate_share > 0)
+        o->classes || o->no_head || o->new_head || o->every_step || o->truncate || o->validate_share > 0 || o->sample_weights)
         return sl_report(SL_EXIT_USAGE,
                          "--window makes rows and targets of series; leave out --text, --lengths, --labels, --values and those of "
-                         "--validate, --classes, --no-head, --new-head, --every-step, --truncate and "
+                         "--validate, --classes, --no-head, --new-head, --every-step, --truncate, --sample-weights and "
                          "--validate-share, of which windows of training would see the future; --validate-last does not");
     if (o->standardize && o->normalize)
         return sl_report(SL_EXIT_USAGE, "--standardize and --normalize exclude each other; give one of them");
@@ -103,13 +103,18 @@ static sl_exit check_training_options(const sl_options *options)
 {
     enum { MOST_EPOCHS = 1000000 }; /* the number of updates fits then */
     const sl_train_options *o = &options->train;
+    const bool has_values = o->values || options->series.window;
     if (o->trainer.momentum > 0 && o->trainer.optimizer != SLUICE_OPTIMIZER_SGD)
         return sl_report(SL_EXIT_USAGE, "--momentum goes with --optimizer sgd");
     if (o->trainer.warmup_steps && o->trainer.schedule == SLUICE_RATE_ONE_CYCLE)
         return sl_report(SL_EXIT_USAGE, "--warmup does not go with --rate-schedule one-cycle, which has its own warm-up");
-    if (o->trainer.label_smoothing > 0 && o->values)
+    if (o->trainer.label_smoothing > 0 && has_values)
         return sl_report(SL_EXIT_USAGE, "--label-smoothing goes with labels, not with --values");
-    if (o->class_weights && o->values)
+    if (o->loss.text && !has_values)
+        return sl_report(SL_EXIT_USAGE, "--loss goes with --values or --window; the loss of labels is cross-entropy");
+    if (o->head_only && o->no_head)
+        return sl_report(SL_EXIT_USAGE, "--head-only trains the head; leave out --no-head");
+    if (o->class_weights && has_values)
         return sl_report(SL_EXIT_USAGE, "--class-weights goes with labels, not with --values");
     if (o->epochs > MOST_EPOCHS)
         return sl_report(SL_EXIT_USAGE, "--epochs: expected %d at most, found %zu", MOST_EPOCHS, o->epochs);
@@ -133,6 +138,7 @@ static sl_exit check_paths(const sl_options *options)
         {"--validate-labels", o->validate_labels, false},
         {"--validate-values", o->validate_values, false},
         {"--class-weights", sl_train_is_balanced(o) ? NULL : o->class_weights, false},
+        {"--sample-weights", o->sample_weights, false},
         {"--from", o->from, false},
         {"--resume", same ? NULL : o->resume, false},
         {"--output", options->output, true},
@@ -162,6 +168,9 @@ static void put_defaults(sl_options *options)
     o->epochs = o->epochs ? o->epochs : SL_TRAIN_EPOCHS;
     o->trainer.shards = o->trainer.shards > 1 ? o->trainer.shards : 0; /* one is none; earlier releases recorded none */
     o->trainer.rate = o->trainer.rate > 0 ? o->trainer.rate : SL_TRAIN_RATE;
+    o->rate_schedule.text = o->rate_schedule.text ? o->rate_schedule.text : sluice_rate_get_name(SLUICE_RATE_CONSTANT);
+    o->trainer.schedule = o->rate_schedule.rate;
+    o->loss.kind = o->loss.text ? o->loss.kind : SLUICE_LOSS_SQUARED_ERROR;
     if (o->from || o->layers.list)
         return;
     o->hidden = o->hidden ? o->hidden : SL_TRAIN_HIDDEN;

@@ -92,7 +92,7 @@ def check_same_as_arrays(cli):
             cli.check(summary["training"] == expected["training"], f"and the same loss: {summary}, {expected}")
         said = json.loads(read_safetensors(ours)[0]["sluice_series"])
         cli.check(said == {"version": 1, "window": WINDOW, "hop": HOP, "horizons": [horizons[0], horizons[-1]],
-                           "inputs": list(inputs), "targets": list(targets), "scaling": "none"}, f"the file says: {said}")
+                           "inputs": list(inputs), "targets": list(targets), "quantiles": [], "scaling": "none"}, f"the file says: {said}")
 
 
 def check_formats(cli):
@@ -214,6 +214,20 @@ def check_units(cli):
     # The network's outputs are the same bits; one fused multiply-add follows, rounded to 2^-24 of its result, and the sum in double
     # here to 2^-53.
     cli.check(len(found) == len(plain) > 0 and worst <= 2**-24 * (1 + 2**-20), f"in the units of the data: off by {worst}")
+
+
+def check_quantiles(cli):
+    """Each quantile of a value has the value's scaling, and its loss is in the value's units."""
+    series = make_series(lengths=(STEPS,))
+    words = ["-i", write_table(cli, "quantiles.csv", series), "--window", WINDOW, "--columns", "load", "--target", "wind,load", "--horizon",
+             "1-2", "--loss", "quantile:0.1,0.9", "--validate-last", "25%"]
+    path, summary = train(cli, *words, "--standardize", notes=0)
+    names = [row["name"] for row in summary["outputs"]]
+    cli.check(names == [f"{target}+{h} q{q}" for h in (1, 2) for target in ("wind", "load") for q in (0.1, 0.9)], f"names: {names}")
+    scale = floats(tensors_of(path)["scale_outputs.scale"])
+    cli.check(len(scale) == 8 and scale[:2] == scale[4:6] == [scale[0]] * 2 and scale[2:4] == scale[6:] == [scale[2]] * 2, f"{scale}")
+    mean = sum(row["mean_quantile_loss"] / factor for row, factor in zip(summary["outputs"], scale)) / 8
+    cli.check(math.isclose(mean, summary["validation"]["loss"], rel_tol=1e-6), f"losses in units: {mean}, {summary['validation']}")
 
 
 def check_continued(cli):

@@ -1,6 +1,7 @@
 #include "cli/train/data/dataset_windows.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Options ---------------------------------------------------------------------------------------------------------------- */
 
@@ -65,21 +66,24 @@ sl_exit sl_dataset_windows_read(const sl_options *options, sl_forecast *forecast
     if (code)
         return code;
     forecast->windows = data->windows->windows;
+    forecast->quantile_count = options->train.loss.quantile_count;
+    memcpy(forecast->quantiles, options->train.loss.quantiles, sizeof forecast->quantiles);
     note_known_targets(&data->windows->series, forecast);
     return validate ? read_series(validate, &options->series, &forecast->inputs, &forecast->targets, validate_data) : SL_EXIT_OK;
 }
 
 /* ---- Scaling ---------------------------------------------------------------------------------------------------------------- */
 
-static sl_exit check_scaling(const sl_scaling *scaling, const sl_data *data)
+static sl_exit check_scaling(const sl_scaling *scaling, const sl_data *data, const sl_forecast *forecast)
 {
-    return scaling->inputs == data->width && scaling->outputs == data->target_width
+    const size_t outputs = sl_forecast_count_outputs(forecast);
+    return scaling->inputs == data->width && scaling->outputs == outputs
                ? SL_EXIT_OK
                : sl_report(
                      SL_EXIT_DATA,
                      "%s: expected %zu inputs and %zu outputs, for which the model has its scaling, found %zu and %zu; give the "
-                     "--columns, --target and --horizon of its training",
-                     sl_report_input(data->path), scaling->inputs, scaling->outputs, data->width, data->target_width);
+                     "--columns, --target, --horizon and --loss of its training",
+                     sl_report_input(data->path), scaling->inputs, scaling->outputs, data->width, outputs);
 }
 
 sl_exit sl_dataset_windows_split(const sl_options *options, sl_data *data, sl_data *validate_data, sl_forecast *forecast,
@@ -88,21 +92,22 @@ sl_exit sl_dataset_windows_split(const sl_options *options, sl_data *data, sl_da
     sl_window_rows *rows = data->windows;
     const double share = options->train.validate_last;
     const sl_scaling_kind kind = get_kind(&options->train);
+    const size_t quantiles = sl_forecast_count_quantiles(forecast);
     size_t *lengths = sl_window_rows_get_lengths(rows, share);
     sl_exit code = lengths ? SL_EXIT_OK : SL_EXIT_FAILURE;
     if (!code && share > 0)
         code = sl_window_rows_split(rows, lengths, &lists->training, &lists->training_count, &lists->validation,
                                     &lists->validation_count);
     if (!code && scaling->kind == SL_SCALING_NONE && kind != SL_SCALING_NONE)
-        code = sl_scaling_find(kind, &rows->series, lengths, data->target_width, scaling);
+        code = sl_scaling_find(kind, &rows->series, lengths, sl_forecast_count_outputs(forecast), quantiles, scaling);
     free(lengths);
     forecast->scaling = scaling->kind;
     if (code || scaling->kind == SL_SCALING_NONE)
         return code;
-    code = check_scaling(scaling, data);
+    code = check_scaling(scaling, data, forecast);
     if (!code)
-        sl_scaling_apply(scaling, &rows->series);
+        sl_scaling_apply(scaling, quantiles, &rows->series);
     if (!code && validate_data->windows)
-        sl_scaling_apply(scaling, &validate_data->windows->series);
+        sl_scaling_apply(scaling, quantiles, &validate_data->windows->series);
     return code;
 }
