@@ -2,6 +2,7 @@
 #ifndef SLUICE_CLI_CLI_OPTIONS_H
 #define SLUICE_CLI_CLI_OPTIONS_H
 
+#include "cli/output/row_format.h"
 #include "cli/shards/shard_choice.h"
 #include "program/options/option_table.h"
 #include "program/progress.h"
@@ -66,19 +67,21 @@ typedef struct sl_options {
     const char *input, *lengths, *h0,
         *c0;          /* inputs of run, where input is "-" unless given; train has input and lengths, info lengths */
     const char *mask; /* run, info */
-    const char *output, *hn, *cn, *head; /* outputs of run; train has output */
-    sl_shard_choice shard;               /* run: the part of the input */
-    bool skip_done, in_place;            /* run: with shard */
-    char *const *outs;                   /* merge: OUT..., NULL at the end */
-    bool removes;                        /* merge: --remove */
-    const char *layer;                   /* run: whose outputs --output has */
-    const char *state;                   /* run: read if it exists, and written */
-    bool step_first;                     /* run, info: --layout tnc */
-    bool text;                           /* run, info */
-    bool keep_cr;                        /* run, train, info: with text */
-    size_t top;                          /* run: classes that are printed for a line; 0: not given */
-    bool stats;                          /* run, train */
-    bool env;                            /* info */
+    const char *output, *hn, *cn, *head;      /* outputs of run; train has output */
+    sl_row_format format;                     /* run: of output and head; AUTO: by the names of the files */
+    sl_row_format output_format, head_format; /* run: which that is for each */
+    sl_shard_choice shard;                    /* run: the part of the input */
+    bool skip_done, in_place;                 /* run: with shard */
+    char *const *outs;                        /* merge: OUT..., NULL at the end */
+    bool removes;                             /* merge: --remove */
+    const char *layer;                        /* run: whose outputs --output has */
+    const char *state;                        /* run: read if it exists, and written */
+    bool step_first;                          /* run, info: --layout tnc */
+    bool text;                                /* run, info */
+    bool keep_cr;                             /* run, train, info: with text */
+    size_t top;                               /* run: classes that output has for a row; 0: not given */
+    bool stats;                               /* run, train */
+    bool env;                                 /* info */
     bool json, help, version;
     size_t rows;         /* run, info: rows in memory at once; 0: choose */
     bool explain;        /* info */

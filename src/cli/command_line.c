@@ -126,8 +126,12 @@ static const sl_option table[] = {
     {"layer", 0, RUN, RESULTS, "NAME", &sl_kind_text, FIELD(layer),
      "have --output write the outputs of this layer instead, [N][T][W], or [N][W] if it gives one vector for each row; sluice info "
      "lists the layers"},
-    {"top", 0, RUN, RESULTS, "K", &sl_kind_count, FIELD(top), "with --text, write the K most probable classes of each line",
-     .default_text = "1"},
+    {"format", 0, RUN, RESULTS, "NAME", &sl_kind_choice, FIELD(format),
+     "format of --output and --head: npy; csv, a table with a header; jsonl, a JSON object a line; lines, of --text and --top, "
+     "LABEL<TAB>PROBABILITY; auto: that of the suffix .npy, .csv or .jsonl, else lines or npy",
+     sl_row_format_get_name},
+    {"top", 0, RUN, RESULTS, "K", &sl_kind_count, FIELD(top),
+     "have --output write the K most probable classes of each row, or step, and their probabilities; with --text by default 1"},
     {"hn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(hn),
      "final hidden states, [L*D][N][H]; where the layers' sizes differ, an .npz file with an array [D][N][H] for each LSTM layer"},
     {"cn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(cn), "final cell states, as --hn"},
