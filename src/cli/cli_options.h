@@ -19,7 +19,8 @@ typedef enum sl_command {
     SL_COMMAND_TRAIN = 4,
     SL_COMMAND_NONE = 8,
     SL_COMMAND_CONVERT = 16,
-    SL_COMMAND_MERGE = 32
+    SL_COMMAND_MERGE = 32,
+    SL_COMMAND_EVALUATE = 64
 } sl_command;
 
 /** Defaults of train; macros, because the table of options has them as text. */
@@ -36,7 +37,7 @@ typedef struct sl_train_layers {
     const char *list; /* LIST (train/layer_list.h); NULL: not given */
 } sl_train_layers;
 
-/** Options that only train has. Paths are NULL, numbers 0 when not given. */
+/** Options of train; evaluate has text, labels and values of them. Paths are NULL, numbers 0 when not given. */
 typedef struct sl_train_options {
     const char *text, *labels, *values;                                          /* training data, besides input and lengths */
     const char *validate, *validate_lengths, *validate_labels, *validate_values; /* validation data */
@@ -75,6 +76,7 @@ typedef struct sl_options {
     char *const *outs;                        /* merge: OUT..., NULL at the end */
     bool removes;                             /* merge: --remove */
     const char *layer;                        /* run: whose outputs --output has */
+    const char *picture;                      /* evaluate */
     const char *state;                        /* run: read if it exists, and written */
     bool step_first;                          /* run, info: --layout tnc */
     bool text;                                /* run, info */
@@ -99,7 +101,7 @@ typedef struct sl_options {
 } sl_options;
 
 /** The pages of sluice's documentation: what --help and the manual say besides the options. */
-enum { SL_PAGES = 6 };
+enum { SL_PAGES = 7 };
 extern const sl_page sl_pages[SL_PAGES];
 
 /** Kinds of option values that only sluice has. Their field is the whole sl_options; of layers, sl_train_layers, of shard,

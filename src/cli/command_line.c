@@ -54,7 +54,8 @@ enum {
     RUN = SL_COMMAND_RUN,
     TRAIN = SL_COMMAND_TRAIN,
     MERGE = SL_COMMAND_MERGE,
-    ALL = INFO | RUN | TRAIN,
+    EVALUATE = SL_COMMAND_EVALUATE,
+    ALL = INFO | RUN | TRAIN | EVALUATE,
     LOADING = ALL | SL_COMMAND_CONVERT,
     COMMANDS = LOADING | MERGE
 };
@@ -82,15 +83,15 @@ static const sl_option table[] = {
     {"text", 0, INFO, DATA, NULL, &sl_kind_flag, FIELD(text), "the file of --compare has lines of text; it is no .npy file"},
     {"text", 0, RUN, DATA, NULL, &sl_kind_flag, FIELD(text),
      "read lines of text, not .npy files, and write the class of each line"},
-    {"text", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.text),
+    {"text", 0, TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(train.text),
      "lines LABEL<TAB>TEXT, may be gzipped; the bytes of TEXT are the tokens of the row"},
     {"keep-cr", 0, ALL, DATA, NULL, &sl_kind_flag, FIELD(keep_cr),
      "keep the CR of lines that end in CR LF; by default it is dropped, with a note"},
     {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped", .default_text = "-"},
-    {"input", 'i', TRAIN, DATA, "FILE", &sl_kind_file, FIELD(input), "the rows: inputs [N][T][I], or tokens [N][T]"},
+    {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input), "the rows: inputs [N][T][I], or tokens [N][T]"},
     {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "number of steps of each row, [N]; by default T for all"},
-    {"mask", 0, INFO | RUN, DATA, "FILE", &sl_kind_file, FIELD(mask),
+    {"mask", 0, INFO | RUN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(mask),
      "which steps count, b1 or u1 [N][T]; a step whose element is 0 is masked: it leaves the states as they are; "
      "without it the steps that the model masks by itself, as sluice info says"},
     {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0,
@@ -104,9 +105,9 @@ static const sl_option table[] = {
      "initial cell states, [L*D][N][H], or the .npz of --cn; by default likewise"},
     {"state", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(state),
      "safetensors file of states: rows continue from the states in it, if it exists; their final states are written to it"},
-    {"labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.labels),
+    {"labels", 0, TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(train.labels),
      "class of each row [N], or of each step [N][T]; negative labels are ignored"},
-    {"values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.values),
+    {"values", 0, TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(train.values),
      "values to predict instead of classes, for each row [N][C], or [N] if C is 1, or for each step [N][T][C]"},
     {"validate", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate),
      "rows on which to evaluate the model after each epoch; a file like that of --text or --input"},
@@ -146,6 +147,8 @@ static const sl_option table[] = {
      "with --shard, write the part straight to its rows of one .npy file of all parts, FILE.parts-of-N, to which sluice merge "
      "gives "
      "its name"},
+    {"picture", 0, EVALUATE, RESULTS, "FILE", &sl_kind_file, FIELD(picture),
+     "draw a picture, .svg: of classes the confusion table; of values the first 400 outputs and their targets"},
     {"remove", 0, MERGE, RESULTS, NULL, &sl_kind_flag, FIELD(removes), "remove the parts once OUT is written"},
     {"output", 'o', TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
      "the model of the best epoch: with the highest validation accuracy, or with the least loss"},
@@ -251,7 +254,7 @@ static const sl_option table[] = {
     {"onnx-clip", 0, LOADING, NAMES, "WHOSE", &sl_value_word, FIELD(names.onnx_clip),
      "where LSTM nodes with clip limit: as ONNX says, or as onnxruntime (ort) does, which leaves h's input alone", clip_word},
 
-    {"rows", 0, INFO | RUN, COMPUTING, "N", &sl_kind_count, FIELD(rows),
+    {"rows", 0, INFO | RUN | EVALUATE, COMPUTING, "N", &sl_kind_count, FIELD(rows),
      "number of rows in memory at once; by default chosen by their size"},
     {"threads", 0, ALL, COMPUTING, "N", &sl_kind_unsigned, FIELD(engine.threads),
      "number of threads; by default chosen for the machine", .least = 1, .most = SL_THREADS_MAX, .variable = "SLUICE_NUM_THREADS"},
@@ -259,7 +262,7 @@ static const sl_option table[] = {
      .variable = "SLUICE_ISA"},
     {"gemm", 0, ALL, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.gemm), "how matrices are multiplied", sl_words_gemm,
      .variable = "SLUICE_GEMM"},
-    {"precision", 0, INFO | RUN, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.precision),
+    {"precision", 0, INFO | RUN | EVALUATE, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.precision),
      "precision of the products of LSTM layers", sl_words_precision, .variable = "SLUICE_PRECISION"},
     {"precision", 0, TRAIN, COMPUTING, "NAME", &sl_kind_choice, FIELD(train.precision),
      "precision in which rows for validation are computed; training itself is always in f32, and so is validation with auto",
@@ -273,11 +276,11 @@ static const sl_option table[] = {
      "there are any; the library's table; or those of a file like the one in the cache",
      .default_text = "auto", .variable = "SLUICE_MACHINE"},
 
-    {"progress", 0, RUN | TRAIN, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
+    {"progress", 0, RUN | TRAIN | EVALUATE, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
      "show a progress bar on standard error; auto: if it is a terminal", sl_progress_get_name},
     {"stats", 0, RUN | TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(stats),
      "print speed and share of the peak on standard error at the end"},
-    {"json", 0, INFO, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print one JSON object instead of a table"},
+    {"json", 0, INFO | EVALUATE, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print one JSON object instead of a table"},
     {"json", 0, RUN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print --stats as JSON"},
     {"json", 0, TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print the summary, and --stats, as JSON"},
 
@@ -386,7 +389,8 @@ sl_exit sl_command_line_print_help(const char *command)
     for (size_t k = 0; command && k < sizeof general / sizeof general[0]; k++)
         page = strcmp(command, general[k]) == 0 ? sl_pages : page;
     if (!page)
-        return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, merge, info or convert; see sluice help",
+        return sl_report(SL_EXIT_USAGE,
+                         "command '%s' is not known; expected run, train, evaluate, merge, info or convert; see sluice help",
                          command);
     sl_help_write(&sl_program_this, page, stdout);
     return SL_EXIT_OK;

@@ -224,10 +224,10 @@ def check_memory(cli):
         return
     model = make_model(cli)
     sizes = []
-    for rows in (2000, 60000):
+    for rows in (2000, 20000):
         path = cli.write("many.npy", npy_bytes((rows, STEPS, INPUTS), []) + struct.pack("<f", 0.25) * (rows * STEPS * INPUTS))
         sizes.append(peak_memory("run", model, "-o", "-", "--format", "csv", "--rows", 500, path=path))
-    cli.same_memory(sizes, "2000 and 60000 rows")
+    cli.same_memory(sizes, "2000 and 20000 rows")
 
 
 if __name__ == "__main__":

@@ -15,14 +15,15 @@ COMMANDS = {
     "sluice-run": ([PROGRAM, "run"], "src/cli/command_line.c"),
     "sluice-train": ([PROGRAM, "train"], "src/cli/command_line.c"),
     "sluice-info": ([PROGRAM, "info"], "src/cli/command_line.c"),
+    "sluice-evaluate": ([PROGRAM, "evaluate"], "src/cli/command_line.c"),
     "sluice-merge": ([PROGRAM, "merge"], "src/cli/command_line.c"),
     "sluice-convert": ([PROGRAM, "convert"], "src/cli/command_line.c"),
     "sluice-bench": ([BENCH], "perf/options/bench_options.c"),
 }
 BITS = {"SL_COMMAND_NONE": {"sluice"}, "RUN": {"sluice-run"}, "TRAIN": {"sluice-train"}, "INFO": {"sluice-info"},
-        "ALL": {"sluice-run", "sluice-train", "sluice-info"},
-        "LOADING": {"sluice-run", "sluice-train", "sluice-info", "sluice-convert"}, "MERGE": {"sluice-merge"},
-        "COMMANDS": {"sluice-run", "sluice-train", "sluice-merge", "sluice-info", "sluice-convert"}, "1": {"sluice-bench"}}
+        "EVALUATE": {"sluice-evaluate"}, "ALL": {"sluice-run", "sluice-train", "sluice-info", "sluice-evaluate"},
+        "LOADING": {"sluice-run", "sluice-train", "sluice-info", "sluice-evaluate", "sluice-convert"}, "MERGE": {"sluice-merge"},
+        "COMMANDS": {"sluice-run", "sluice-train", "sluice-evaluate", "sluice-merge", "sluice-info", "sluice-convert"}, "1": {"sluice-bench"}}
 ROW = re.compile(r'^ {4}\{"([\w-]+)",\s*(?:0|\'(\w)\'),\s*([\w |]+),\s*\w+,\s*(?:NULL|"([^"]*)"),', re.MULTILINE)
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "ENVIRONMENT", "FILES", "EXIT STATUS", "SEE ALSO"]
 VARIABLES = ["SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "SLUICE_PRECISION", "SLUICE_MACHINE", "OMP_NUM_THREADS", "OMP_PROC_BIND",

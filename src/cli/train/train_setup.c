@@ -206,7 +206,7 @@ static sl_exit make_trainer(sl_training *train, const sluice_model *model)
     options.total_steps = options.schedule ? updates : 0;
     options.loss = train->dataset.data.labels ? SLUICE_LOSS_CROSS_ENTROPY : SLUICE_LOSS_SQUARED_ERROR;
     options.every_step = sl_dataset_has_step_targets(&train->dataset, train->options);
-    options.ignore = SL_DATA_IGNORED;
+    options.ignore = SL_LABEL_IGNORED;
     options.class_weights = train->class_weights.values;
     sluice_error error;
     return sluice_trainer_create(model, &train->options->engine, &options, &train->trainer, &error)
