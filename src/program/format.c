@@ -18,6 +18,15 @@ void sl_format_print_clean(const char *text, size_t most, FILE *stream)
     }
 }
 
+void sl_format_print_name(const char *name, int width, FILE *stream)
+{
+    int columns = 0;
+    sl_format_print_clean(name, SIZE_MAX, stream);
+    for (; *name; name++)
+        columns += ((unsigned char)*name & 0xc0) != 0x80;
+    fprintf(stream, "%*s", columns < width ? width - columns : width > 0, "");
+}
+
 const char *sl_format_count(uint64_t number, char text[SL_FORMAT_COUNT])
 {
     char reversed[SL_FORMAT_COUNT];

@@ -17,6 +17,10 @@ enum {
  *  not control the terminal, or break a line or a field. */
 void sl_format_print_clean(const char *text, size_t most, FILE *stream);
 
+/** Print a name as sl_format_print_clean does, and spaces up to `width` columns, one at least; none if it is 0. Bytes that continue a
+ *  character of UTF-8 have no width. */
+void sl_format_print_name(const char *name, int width, FILE *stream);
+
 /** Write a number with thousands separators: 1,975,409. Returns text. */
 const char *sl_format_count(uint64_t number, char text[SL_FORMAT_COUNT]);
 

@@ -93,7 +93,7 @@ def check_read(cli):
 
 def check_commands(cli):
     """sluice help COMMAND is COMMAND --help; other commands are refused."""
-    for command in ("run", "train", "merge", "info", "convert"):
+    for command in ("run", "train", "evaluate", "merge", "info", "convert"):
         cli.check(cli.answers("help", command) == cli.answers(command, "--help"), f"help {command} is {command} --help")
     general = cli.answers("--help")
     cli.check(cli.answers("help") == general, "help is --help")
@@ -106,7 +106,7 @@ def check_commands(cli):
               and "with its options and files where none are given" in train, "help train says what --resume takes")
     for word in (b"run ", b"train ", b"info ", b"help [COMMAND]", b"SLUICE_ISA", b"130 interrupted"):
         cli.check(word in general, f"sluice --help has {word}")
-    cli.refused(USAGE, ["'walk'", "run, train, merge, info or convert"], "help", "walk")
+    cli.refused(USAGE, ["'walk'", "run, train, evaluate, merge, info or convert"], "help", "walk")
     cli.refused(USAGE, ["'info'", "'run'"], "help", "run", "info")
     cli.check(sluice().stderr == general, "no command: the same on standard error")
 
@@ -214,10 +214,10 @@ def check_bash(cli):
     cli.path("a folder").mkdir()
     schedules = ["auto", "rows", "hoist", "units", "measure"]
     cases = [
-        ("sluice", [""], ["run", "train", "merge", "convert", "info", "help"]),
+        ("sluice", [""], ["run", "train", "evaluate", "merge", "convert", "info", "help"]),
         ("sluice", ["t"], ["train"]),
         ("sluice", ["help", "r"], ["run"]),
-        ("sluice", ["help", ""], ["run", "train", "merge", "convert", "info"]),
+        ("sluice", ["help", ""], ["run", "train", "evaluate", "merge", "convert", "info"]),
         ("sluice", ["run", "--schedule", ""], schedules),
         ("sluice", ["run", "--schedule", "=", ""], schedules),
         ("sluice", ["run", "--schedule", "="], schedules),

@@ -102,19 +102,9 @@ static json_t *to_json(const sl_model_evaluation *evaluation, const sl_value_sco
 
 /* ---- As a table ------------------------------------------------------------------------------------------------------------ */
 
-/* Print a name padded to a width. Continuation bytes of UTF-8 have no width. */
-static void print_name(const char *name, int width)
-{
-    int columns = 0;
-    sl_format_print_clean(name, SIZE_MAX, stdout);
-    for (; *name; name++)
-        columns += ((unsigned char)*name & 0xc0) != 0x80;
-    printf("%*s", columns < width ? width - columns : 1, "");
-}
-
 static void print_rates(const char *name, const char *targets, sl_class_rates rates)
 {
-    print_name(name, NAME_COLUMNS);
+    sl_format_print_name(name, NAME_COLUMNS, stdout);
     printf("%11s %11.4f %11.4f %11.4f\n", targets, rates.precision, rates.recall, rates.f1);
 }
 
@@ -125,11 +115,11 @@ static void print_confusion(const sl_model_evaluation *evaluation)
     printf("\nlabel \\ answer");
     for (size_t k = 0; k < scores->classes; k++) {
         printf(" ");
-        print_name(sl_class_get_name(evaluation->model, k, index), k + 1 < scores->classes ? CELL_COLUMNS : 0);
+        sl_format_print_name(sl_class_get_name(evaluation->model, k, index), k + 1 < scores->classes ? CELL_COLUMNS : 0, stdout);
     }
     for (size_t from = 0; from < scores->classes; from++) {
         printf("\n");
-        print_name(sl_class_get_name(evaluation->model, from, index), NAME_COLUMNS);
+        sl_format_print_name(sl_class_get_name(evaluation->model, from, index), NAME_COLUMNS, stdout);
         for (size_t to = 0; to < scores->classes; to++)
             printf(to + 1 < scores->classes ? " %-*s" : " %.*s", CELL_COLUMNS,
                    sl_format_count(scores->confusion[from * scores->classes + to], count));
@@ -146,7 +136,7 @@ static void print_classes(const sl_model_evaluation *evaluation)
     if (scores->ignored)
         printf("ignored       %s targets\n", sl_format_count(scores->ignored, of));
     printf("\n");
-    print_name("class", NAME_COLUMNS);
+    sl_format_print_name("class", NAME_COLUMNS, stdout);
     printf("%11s %11s %11s %11s\n", "targets", "precision", "recall", "F1");
     for (size_t k = 0; k < scores->classes; k++)
         print_rates(sl_class_get_name(evaluation->model, k, index), sl_format_count(scores->labelled[k], of),
@@ -159,7 +149,7 @@ static void print_classes(const sl_model_evaluation *evaluation)
 static void print_errors(const char *name, const sl_value_score *score)
 {
     char count[SL_FORMAT_COUNT], zeros[SL_FORMAT_COUNT];
-    print_name(name, NAME_COLUMNS);
+    sl_format_print_name(name, NAME_COLUMNS, stdout);
     printf("%11s %12.6g %12.6g %10.2f %%", sl_format_count(score->counted, count), sl_value_score_get_mae(score),
            sl_value_score_get_rmse(score), sl_value_score_get_mape(score));
     if (score->zeros)
@@ -170,7 +160,7 @@ static void print_errors(const char *name, const sl_value_score *score)
 static void print_values(const sl_model_evaluation *evaluation, const sl_value_score *all)
 {
     printf("\n");
-    print_name("output", NAME_COLUMNS);
+    sl_format_print_name("output", NAME_COLUMNS, stdout);
     printf("%11s %12s %12s %12s\n", "targets", "MAE", "RMSE", "MAPE");
     for (size_t k = 0; k < evaluation->width; k++) {
         char name[SL_FORMAT_COUNT];
