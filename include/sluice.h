@@ -547,6 +547,8 @@ typedef struct sluice_batch {
     size_t dropout_row;           /**< the index that row 0 has for dropout, where these rows are a part of a larger batch */
     const size_t *shards;         /**< [S + 1] of a trainer's S shards: k is rows shards[k]..shards[k+1]-1; NULL: as
                                        sluice_shards_cut has it. sluice_forward ignores it */
+    const float *sample_weights;  /**< of a trainer's batch, as sluice_loss: [N], or with every_step [N][T]; NULL: all 1.
+                                       sluice_forward ignores it */
 } sluice_batch;
 
 /**

@@ -196,17 +196,31 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_backward(sluice_tape *tape, c
 
 typedef enum sluice_loss_kind {
     SLUICE_LOSS_CROSS_ENTROPY = 0, /**< of softmax(outputs) with labels */
-    SLUICE_LOSS_SQUARED_ERROR      /**< mean over the outputs' elements of (output - value)^2 */
+    SLUICE_LOSS_SQUARED_ERROR,     /**< mean over the outputs' elements of (output - value)^2; as all below, of values */
+    SLUICE_LOSS_ABSOLUTE_ERROR,    /**< of |output - value|, as torch.nn.L1Loss; gradient 0 where they are equal */
+    SLUICE_LOSS_HUBER,   /**< Huber 1964, as torch.nn.HuberLoss: with e = output - value, of e^2 / 2 where |e| <= delta, else
+                                        delta (|e| - delta / 2) */
+    SLUICE_LOSS_QUANTILE /**< Koenker & Bassett 1978, the pinball loss: with e = value - output and quantile q, of
+                                        max(q e, (q - 1) e); gradient 1/2 - q where e is 0, as torch.maximum halves it. An output
+                                        for each value and quantile: see `quantiles` */
 } sluice_loss_kind;
 
-/** "cross-entropy" or "squared-error"; NULL for another value. As the two below: the words of the programs and of checkpoints. */
+/** "cross-entropy", "squared-error", "absolute-error", "huber" or "quantile"; NULL for another value. As the two below: the words of
+ *  the programs and of checkpoints. */
 SLUICE_API const char *sluice_loss_get_name(sluice_loss_kind kind);
+
+/** Most quantiles of a loss. */
+#define SLUICE_MAX_QUANTILES 64
 
 /** A loss, the mean over the counted targets, and its gradient. Start from zeros ({0}) and set struct_size.
  *
  *  With class_weights w it is torch.nn.CrossEntropyLoss(weight=w, label_smoothing=s): for a target of label y, with p the softmax of
  *  its C outputs, (1 - s) w[y] (-log p[y]) + s/C sum over k of w[k] (-log p[k]); their sum over the counted targets is divided by the
- *  sum of their w[y]. If that is 0, loss and gradient are 0. */
+ *  sum of their w[y]. If that is 0, loss and gradient are 0.
+ *
+ *  With sample_weights a target's loss is multiplied by its weight, and in that sum its w[y], or 1 where there are no class weights:
+ *  the loss is the weighted mean, as sklearn.metrics' sample_weight has it (Keras divides by the number of targets). A target of
+ *  weight 0 does not count, and its outputs, label and values are not read. */
 typedef struct sluice_loss {
     size_t struct_size; /**< sizeof(sluice_loss) */
     sluice_loss_kind kind;
@@ -216,7 +230,7 @@ typedef struct sluice_loss {
     const int64_t *lengths; /**< [N], each 0..T; NULL: all T. Only steps before a row's end count */
     const float *outputs;   /**< [N][T][width] */
     const int32_t *labels;  /**< cross-entropy: [N][T], each 0..width-1, or `ignore` */
-    const float *values;    /**< squared error: [N][T][width] */
+    const float *values;    /**< losses of values: [N][T][width], quantile: [N][T][width / Q] */
     int32_t ignore;         /**< a label that does not count; must be negative, 0 meaning -100 as in torch */
     float label_smoothing;  /**< 0 <= s < 1: the target is (1 - s) on the label and s / width on every class */
     float *gradient;        /**< like outputs, zero where nothing counts; NULL: not wanted */
@@ -230,14 +244,19 @@ typedef struct sluice_loss {
                                      unless total_weight is given */
     double total_weight; /**< what it is divided by instead: the weight of all shards of a batch, so that their losses and gradients
                               add up to the batch's; 1: the sum itself. Finite, > 0; 0: this loss's own weight */
+    const float *sample_weights; /**< [N][T], each finite and >= 0; what lies past a row's end is not read; NULL: all 1 */
+    double delta;                /**< Huber: > 0; 0: 1 */
+    const float *quantiles;      /**< quantile: [Q], each above 0 and below 1; else NULL. Those of one value are neighbours: output
+                                      v*Q + k is quantile k of value v */
+    size_t quantile_count;       /**< Q, at most SLUICE_MAX_QUANTILES; width is a multiple of it */
 } sluice_loss;
 
 /**
  * Compute a loss and its gradient. Sums are taken in the order of rows and steps, in double precision.
  * @retval BAD_ARGUMENT a NULL array that the kind needs, or an option out of range.
  * @retval TOO_LARGE
- * @retval BAD_DATA     a label or a length out of range, an output or a value that is NaN or infinite; the message has row and
- *                      step. What is set is then not defined.
+ * @retval BAD_DATA     a label, a length or a sample weight out of range, an output or a value that is NaN or infinite; the message
+ *                      has row and step. What is set is then not defined.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *loss, sluice_error *error);
 
@@ -251,7 +270,10 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *los
  * one process, whatever R is; with S = 1 they are those of a batch that is not cut.
  *
  * The library owns the tree, the caller the transport: MPI, gloo, sockets. The functions below that take an exchange are called by all
- * its ranks, in the same order with the same sizes.
+ * its ranks, in the same order with the same sizes, and so are sluice_trainer_step and sluice_trainer_evaluate of a trainer that has
+ * one; no other function exchanges anything. A rank whose call is refused for its trainer or its exchange, or by sluice_exchange_gather,
+ * exchanges nothing, and the others wait for it; all else that fails on one rank fails on all, with the same status and message. Where
+ * the transport fails, ranks may end with different statuses: start them all anew, from a checkpoint.
  */
 
 /** Most shards of a batch. */
@@ -261,15 +283,17 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_loss_compute(sluice_loss *los
 typedef struct sluice_exchange {
     size_t struct_size; /**< sizeof(sluice_exchange) */
     size_t rank;        /**< 0..ranks-1 */
-    size_t ranks;       /**< R; 0 or 1: alone, and the function may be NULL */
-    void *context;      /**< passed to the function */
+    size_t ranks;       /**< R, at most SLUICE_MAX_SHARDS; 0 or 1: alone, and the function may be NULL */
+    void *context;      /**< passed to the function; a trainer uses it until it has another exchange or is destroyed */
     /** Send `sent_bytes` to rank `to`, and receive exactly `received_bytes` from rank `from`, which sends as many; the two may be
-     *  different ranks, a count may be 0, which the other side knows. Returns when both are done; 0: they are. Messages
-     *  between two ranks stay in order. Another value ends the call that needed it with SLUICE_STATUS_IO. */
+     *  different ranks. A count may be 0, which the other side knows, and its pointer NULL; the arrays do not overlap.
+     *  Returns when both are done; 0: they are. Messages between two ranks stay in order. Another value ends the call that needed it
+     *  with SLUICE_STATUS_IO. */
     int (*send_receive)(void *context, size_t to, const void *sent, size_t sent_bytes, size_t from, void *received,
                         size_t received_bytes);
-    int from_thread; /**< 1: the function may be called from a thread that the trainer makes, never from two at a time; gradients
-                          of one layer are then exchanged while those of the layers before it are computed */
+    int from_thread; /**< 1: the function may be called from a thread that the trainer makes as well as from its caller's, never from
+                          two at a time (MPI_THREAD_SERIALIZED); gradients of one layer are then exchanged while those of the layers
+                          before it are computed. That thread takes no signals */
 } sluice_exchange;
 
 /** Cut a batch: *bounds* [shards + 1] get the first row of each shard, and `rows`. Rows stay in order, and the shards have nearly
@@ -277,7 +301,7 @@ typedef struct sluice_exchange {
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_shards_cut(size_t rows, size_t steps, const int64_t *lengths, size_t shards,
                                                               size_t *bounds, sluice_error *error);
 
-/** The shards of a rank, *first .. *end - 1. */
+/** The shards of a rank, *first .. *end - 1; as in sluice_exchange, ranks 0 means alone. */
 SLUICE_API void sluice_shards_of_rank(size_t shards, size_t rank, size_t ranks, size_t *first, size_t *end);
 
 /** Give every rank the block [bytes] of each: `all` [R][bytes], by rank. exchange NULL: alone. IO, BAD_ARGUMENT. */
@@ -288,7 +312,7 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_exchange_gather(const sluice_
  * Add vectors of floats, one for each shard, in the tree above, and give every rank the sum: the same bits on any number of ranks.
  * @param vectors the arrays [count] of this rank's shards, by shard, which are used up.
  * @param sum     [count], on every rank; may be the first of the vectors, else overlaps none.
- * @retval IO, BAD_ARGUMENT, NO_MEMORY, TOO_LARGE
+ * @retval IO, BAD_ARGUMENT, NO_MEMORY, TOO_LARGE: sum and vectors are then of no use.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_exchange_sum(const sluice_exchange *exchange, size_t shards,
                                                                 float *const *vectors, size_t count, float *sum,
@@ -342,6 +366,11 @@ typedef struct sluice_trainer_options {
     const float *class_weights; /**< as sluice_loss, [C]; the trainer keeps a copy, and a checkpoint has them. NULL: none */
     size_t shards; /**< S: parts into which each batch is cut, below. They decide the gradient's last bits, and how many ranks can
                         share the work; 0: 1. At most SLUICE_MAX_SHARDS */
+    double delta;  /**< as sluice_loss */
+    const float *quantiles; /**< as sluice_loss; the trainer keeps a copy, and a checkpoint has them */
+    size_t quantile_count;
+    size_t first_trained; /**< layers before this one, by their index in the network, keep their weights; the gradient's norm leaves
+                               them out */
 } sluice_trainer_options;
 
 /** What a step, or an evaluation, found. */
@@ -375,13 +404,15 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_create(const sluice_m
  *               are the trainer's own and must be NULL here, dropout 0. max_threads is for the forward and the backward pass;
  *               loss and update use as many threads as the engine.
  * @param labels cross-entropy: [N], or [N][T] with every_step. Else NULL.
- * @param values squared error: [N][C], or with every_step [N][T][C], or [N][T][D*H] without a head. Else NULL.
+ * @param values losses of values: [N][C], or with every_step [N][T][C], or [N][T][D*H] without a head; of Q quantiles C / Q, or
+ *               D*H / Q, instead. Else NULL.
  * @param report NULL: not wanted.
  * @retval BAD_DATA NaN or infinity in the row that the message names, in its data or, if those are finite, because training has
  *                  diverged; also as sluice_forward and sluice_loss_compute. No weight has changed, but streams have gone on.
  *                  Or the update itself made a weight or a moment infinite: then the trainer is of no more use, and
  *                  sluice_trainer_save refuses it.
  * @retval BAD_ARGUMENT, NO_MEMORY (while buffers grow; no weight has changed), TOO_LARGE
+ * @retval IO       an exchange failed: no weight of this rank has changed, but another rank may have made the update.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_step(sluice_trainer *trainer, const sluice_batch *batch,
                                                                 const int32_t *labels, const float *values, sluice_report *report,
@@ -403,12 +434,13 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_t
  * Have the trainer share its batches with those of other ranks, all made of the same model and with the same options. sluice_trainer_step
  * and sluice_trainer_evaluate are then called by all of them. A batch's `rows`, `steps`, `lengths` and `shards` are those of the whole
  * batch, on every rank; all other arrays, labels and values too, hold the rows of this rank's shards alone, and what is written for
- * rows likewise. Report and status are the same on all ranks: one of them that fails makes all fail, with its message and, where there
- * are several, the rank before it; then no weight has changed anywhere.
+ * rows likewise; streams are a rank's own, their slots by default the indices of its rows. Status and report, but its seconds, are the
+ * same on all ranks: one of them that fails makes all fail, with its message and, where there are several, the rank before it; a row is
+ * counted in the whole batch. Then no weight has changed anywhere, but streams may have gone on, and outputs been written, on some.
  * @param exchange copied; NULL: alone again.
  * @retval BAD_DATA ranks disagree: on the release, the options, the model or the updates made; the message says on which, and is the
  *                  same on all.
- * @retval BAD_ARGUMENT, IO, NO_MEMORY
+ * @retval BAD_ARGUMENT, IO, NO_MEMORY, TOO_LARGE: as all that is returned but OK, leaves the trainer with the exchange it had.
  */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_set_exchange(sluice_trainer *trainer, const sluice_exchange *exchange,
                                                                         sluice_error *error);
@@ -418,6 +450,15 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_set_exchange(sluice_t
  *  BAD_DATA: the gradient's norm is not finite, and no weight has changed; or, as sluice_trainer_step, the update overflowed. */
 SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *report,
                                                                   sluice_error *error);
+
+/** Multiply the schedule's learning rate by this factor from the next update on, instead of the factor before, which is 1 in the
+ *  beginning: for rates that follow a loss, as torch's ReduceLROnPlateau. Checkpoints keep it. With an exchange, all ranks set the
+ *  same. BAD_ARGUMENT: trainer is NULL, or the factor is not a finite number above 0. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_set_rate_factor(sluice_trainer *trainer, double factor,
+                                                                           sluice_error *error);
+
+/** The factor. */
+SLUICE_API double sluice_trainer_get_rate_factor(const sluice_trainer *trainer);
 
 /** The model as trained so far; the trainer's, changed by the next update. */
 SLUICE_API const sluice_model *sluice_trainer_get_model(const sluice_trainer *trainer);

@@ -8,6 +8,8 @@ import os
 import sys
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+if "RAY_ADDRESS" not in os.environ:
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # read when ray is imported: it listens on the loopback address alone
 import ray  # pylint: disable=wrong-import-position
 from ray.util import ActorPool  # pylint: disable=wrong-import-position
 
@@ -18,7 +20,7 @@ import arrow_job  # pylint: disable=wrong-import-position
 def main():
     options = arrow_job.parse_options(__doc__)
     ray.cloudpickle.register_pickle_by_value(arrow_job)  # actors elsewhere need no copy of the module
-    here = {"num_cpus": options.workers * options.threads, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    here = {"num_cpus": options.workers * options.threads, "include_dashboard": False}
     ray.init(**({} if "RAY_ADDRESS" in os.environ else here))
     actor = ray.remote(arrow_job.Worker).options(num_cpus=options.threads, max_restarts=-1, max_task_retries=-1)
     pool = ActorPool([actor.remote(*options.setting) for _ in range(options.workers)])

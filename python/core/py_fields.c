@@ -42,6 +42,7 @@ static const core_field batch[] = {
     FIELD(sluice_batch, dropout, CORE_FLOAT),
     FIELD(sluice_batch, dropout_key, CORE_UINT64),
     FIELD(sluice_batch, max_threads, CORE_UNSIGNED),
+    FIELD(sluice_batch, sample_weights, CORE_F32),
     STRIDED(sluice_batch, mask, CORE_U8),
     FIELD(sluice_batch, mask_row_stride, CORE_SIZE),
     FIELD(sluice_batch, mask_step_stride, CORE_SIZE),

@@ -133,6 +133,7 @@ class Batch(TypedDict, total=False):
     dropout: float
     dropout_key: int
     max_threads: int
+    sample_weights: Array  # float32 [N] or [N][T], of a trainer
     mask: Array  # uint8 or bool, by strides
     mask_row_stride: int
     mask_step_stride: int

@@ -75,20 +75,22 @@ class Progress:
             self._bar.close()
 
 
-def run_batches(call, sequences, numbers, batches, shards, exchange):
-    """{loss, accuracy} over batches of `call`, a trainer's step or evaluate; numbers int32 [N] are those of the rows' classes."""
+def run_batches(call, sequences, numbers, weights, batches, shards, exchange):
+    """{loss, accuracy} over batches of `call`, a trainer's step or evaluate; numbers int32 [N] are those of the rows' classes, weights
+    float32 [N] those of the rows, or None."""
     loss = weight = right = rows = 0
     for batch in batches:
         own = exchange.rows(cut(len(batch), shards, sequences.lengths[batch]))
-        report = call(numbers[batch[own]], None, **sequences.batch(batch, own))
+        weighed = {} if weights is None else {"sample_weights": weights[batch[own]]}
+        report = call(numbers[batch[own]], None, **sequences.batch(batch, own), **weighed)
         loss += report["loss"] * report["weight"]
         weight += report["weight"]
         right += report["right"]
-        rows += len(batch)
+        rows += report["counted"]
     return {"loss": loss / weight, "accuracy": right / rows}
 
 
-def train(trainer, sequences, numbers, kept, held, options, random, exchange):
+def train(trainer, sequences, numbers, weights, kept, held, options, random, exchange):
     """Train with the rows `kept` by epochs, of which the one with the least loss of the rows `held` is kept; of no rows, the last.
 
     :returns: the content of the file of the model, and the reports of all epochs.
@@ -100,9 +102,9 @@ def train(trainer, sequences, numbers, kept, held, options, random, exchange):
         path = Path(folder) / "model.safetensors"
         for epoch in range(1, options["epochs"] + 1):
             batches = [kept[batch] for batch in batches_of(sequences.lengths[kept], options["batch_size"], random)]
-            report = Info({"epoch": epoch, **run_batches(trainer.step, sequences, numbers, batches, options["shards"], exchange)})
+            report = Info({"epoch": epoch, **run_batches(trainer.step, sequences, numbers, weights, batches, options["shards"], exchange)})
             if held_batches:
-                found = run_batches(trainer.evaluate, sequences, numbers, held_batches, options["shards"], exchange)
+                found = run_batches(trainer.evaluate, sequences, numbers, weights, held_batches, options["shards"], exchange)
                 report |= {f"validation_{name}": value for name, value in found.items()}
                 if best is None or report.validation_loss < best.validation_loss:
                     best = report

@@ -83,12 +83,14 @@ class Classifier:
         self.callback = callback
         self.verbose = verbose
 
-    def fit(self, X: Rows, y: ArrayLike, *, exchange: Exchange | None = None) -> Self:
+    def fit(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None, *, exchange: Exchange | None = None) -> Self:
         """Learn from rows and their labels, anew.
 
         :param X: N rows: an array [N][T][I] of numbers, or [N][T] of one input a step; or a list of rows of any lengths, each an array
             [T][I] or [T], a string, whose tokens are its characters, or a sequence of strings, which are its tokens.
         :param y: [N] labels of any type that can be ordered.
+        :param sample_weight: [N] a weight of each row in the loss, 0 or more, of which the loss is the weighted mean; a row of weight 0 is
+            left out. None: all 1.
         :param exchange: with the other ranks, all of which call fit with the same X, y and parameters and learn the same, to the bit, as one
             alone. random_state is then an int; training ends where the callback of one rank ends it, and rank 0 shows the progress.
         :returns: the classifier.
@@ -102,15 +104,20 @@ class Classifier:
         if not sequences.lengths.any():
             raise DataError("X: no row has a step; expected at least one that has")
         classes, numbers = read_labels(y, len(sequences))
-        kept, held = np.arange(len(sequences)), np.arange(0)
+        weights = sample_weights_of(sample_weight, len(sequences))
+        counted = np.arange(len(sequences)) if weights is None else np.flatnonzero(weights)
+        counts = np.bincount(numbers[counted], minlength=len(classes))
+        if not counts.all():
+            raise DataError(f"sample_weight: 0 for all rows of class {classes[counts.argmin()]!r}; expected one above 0 at least")
+        kept, held = counted, np.arange(0)
         if options["early_stopping"]:
-            kept, held = split_rows(numbers, options["validation_fraction"], random)
+            kept, held = (counted[part] for part in split_rows(numbers[counted], options["validation_fraction"], random))
         if exchange is None:
             exchange = Exchange(0, 1, None)
         else:
-            check_ranks(exchange, options, sequences, numbers)
-        trainer = make_trainer(options, sequences.inputs, vocabulary, classes, np.bincount(numbers), random, exchange)
-        content, reports = train(trainer, sequences, numbers, kept, held, options, random, exchange)
+            check_ranks(exchange, options, sequences, numbers, weights)
+        trainer = make_trainer(options, sequences.inputs, vocabulary, classes, counts, random, exchange)
+        content, reports = train(trainer, sequences, numbers, weights, kept, held, options, random, exchange)
         self.model_ = load(content, threads=options["threads"])
         self.classes_ = classes
         self.vocabulary_ = vocabulary
@@ -234,16 +241,16 @@ def random_of(random_state):
                                  as_integer(random_state, "random_state", 2**32))
 
 
-def check_ranks(exchange, options, sequences, numbers):
+def check_ranks(exchange, options, sequences, numbers, weights):
     """Refuse parameters or rows that are not the same on all ranks, which would wait for each other for ever."""
     if not isinstance(options["random_state"], Integral):
         raise ArgumentError(f"random_state: {options['random_state']!r}; with an exchange an int is expected, the same on all ranks")
     shared = {name: value for name, value in options.items() if name not in OF_ONE_RANK}
     digest = hashlib.blake2b(repr((shared, sequences.inputs)).encode(), digest_size=16)
-    for array in (sequences.values, sequences.lengths, numbers):
+    for array in (sequences.values, sequences.lengths, numbers, np.ones(0) if weights is None else weights):
         digest.update(np.ascontiguousarray(array))
     if len(set(exchange.gather(digest.digest()))) > 1:
-        raise DataError("fit: ranks have different parameters, X or y; the same are expected on all")
+        raise DataError("fit: ranks have different parameters, X, y or sample_weight; the same are expected on all")
     if exchange.rank == 0 and exchange.ranks > options["shards"]:
         warnings.warn(f"shards: {options['shards']} for {exchange.ranks} ranks, of which the others have nothing to compute", stacklevel=3)
 
@@ -270,6 +277,23 @@ def read_labels(y, rows):
     if len(classes) < 2:
         raise DataError(f"y: one class, {classes[0]!r}; expected two at least")
     return classes, numbers.astype(I32)
+
+
+def sample_weights_of(sample_weight, rows):
+    """float32 [N], or None."""
+    if sample_weight is None:
+        return None
+    weights = as_array(sample_weight, "sample_weight")
+    try:
+        weights = weights.astype(F32)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"sample_weight: expected numbers: {error}") from error
+    if weights.shape != (rows,):
+        raise ArgumentError(f"sample_weight: expected a weight for each of {rows} rows, [N]; its shape is {weights.shape}")
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        raise DataError(f"sample_weight: row {bad[0]}: {weights[bad[0]]:g}; expected a finite number, 0 or more")
+    return weights
 
 
 def class_names_of(classes):

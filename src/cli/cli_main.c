@@ -70,6 +70,8 @@ int sl_cli_main(int argc, char **argv, const sluice_exchange *exchange, unsigned
     if (code)
         return (int)code;
     /* BLIS reads BLIS_ARCH_TYPE once, at its first use. A BLIS that is older than the CPU would otherwise be five times slower. */
-    code = sl_blis_arch_set(&error) ? sl_report_error(&error) : run_command(argc, argv);
+    code = sl_group_agree(sl_blis_arch_set(&error) ? sl_report_error(&error) : SL_EXIT_OK);
+    code = code ? code : sl_group_compare(argc > 1 ? argv[1] : "");
+    code = code ? code : run_command(argc, argv);
     return (int)sl_interrupt_finish(sl_group_finish(sl_report_flush(code)));
 }

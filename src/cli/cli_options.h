@@ -37,6 +37,23 @@ typedef struct sl_train_layers {
     const char *list; /* LIST (train/layer_list.h); NULL: not given */
 } sl_train_layers;
 
+/** --loss; of --values, squared error unless given. */
+typedef struct sl_train_loss {
+    const char *text; /* NULL: not given */
+    sluice_loss_kind kind;
+    double delta;                          /* of Huber */
+    float quantiles[SLUICE_MAX_QUANTILES]; /* [quantile_count] */
+    size_t quantile_count;
+} sl_train_loss;
+
+/** --rate-schedule. */
+typedef struct sl_train_schedule {
+    const char *text;
+    sluice_rate rate; /* constant of a plateau */
+    double factor;    /* of a plateau: by which the rate is multiplied; 0: it is none */
+    size_t patience;  /* epochs without improvement that it waits for */
+} sl_train_schedule;
+
 /** Options of train; evaluate has text, labels and values of them. Paths are NULL, numbers 0 when not given. */
 typedef struct sl_train_options {
     const char *text, *labels, *values;                                          /* training data, besides input and lengths */
@@ -50,7 +67,9 @@ typedef struct sl_train_options {
     bool bidirectional, no_bias, no_head;
     sluice_initializer initializer;
     size_t epochs, patience;
-    sluice_precision precision;     /* of the evaluation of validation data; AUTO: f32 */
+    sluice_precision precision; /* of the evaluation of validation data; AUTO: f32 */
+    sl_train_loss loss;
+    sl_train_schedule rate_schedule;
     sluice_trainer_options trainer; /* optimiser, rate, dropout and so on; train_setup.c sets what depends on the data */
     size_t truncate;
     bool every_step;
@@ -59,6 +78,8 @@ typedef struct sl_train_options {
     size_t checkpoint_minutes; /* --checkpoint-every Nm */
     const char *curve_svg, *curve_csv;
     const char *class_weights; /* "balanced", or a file */
+    const char *sample_weights;
+    bool head_only;
 } sl_train_options;
 
 /** Options of all commands. Paths are NULL when not given. */
@@ -104,9 +125,10 @@ typedef struct sl_options {
 enum { SL_PAGES = 7 };
 extern const sl_page sl_pages[SL_PAGES];
 
-/** Kinds of option values that only sluice has. Their field is the whole sl_options; of layers, sl_train_layers, of shard,
- *  sl_shard_choice. */
-extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve, sl_value_layers, sl_value_shard;
+/** Kinds of option values that only sluice has. Their field is the whole sl_options; of layers, loss, rate and shard, a
+ *  sl_train_layers, sl_train_loss, sl_train_schedule or sl_shard_choice. */
+extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve, sl_value_layers, sl_value_loss,
+    sl_value_rate, sl_value_shard;
 
 /** const char *: one of the row's choices; functions separated by commas. */
 extern const sl_option_kind sl_value_word, sl_value_functions;

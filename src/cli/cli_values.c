@@ -5,8 +5,11 @@
 #include "base/error.h"
 #include "io/label.h"
 #include "io/network/function_words.h"
+#include "program/options/number.h"
 #include "program/options/option_kinds.h"
 
+#include <float.h>
+#include <stdio.h>
 #include <string.h>
 
 static sluice_status parse_layout(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
@@ -70,6 +73,98 @@ static sluice_status parse_layers(const sl_option *option, const sl_argument *ar
                    : sl_option_parse_count(option, argument, argument->text, &layers->count, error);
 }
 
+enum { PART_BYTES = 64 };
+
+/* Copy a part of a text that ends at `end`; false: it is too long for a word or a number. */
+static bool copy_part(const char *text, size_t bytes, char part[PART_BYTES])
+{
+    snprintf(part, PART_BYTES, "%.*s", (int)(bytes < PART_BYTES ? bytes : PART_BYTES), text);
+    return bytes < PART_BYTES;
+}
+
+/* NAME or NAME:REST, the name being one of the row's choices. *rest is NULL if there is none. */
+static sluice_status parse_name(const sl_option *option, const sl_argument *argument, unsigned *value, const char **rest,
+                                sluice_error *error)
+{
+    char name[PART_BYTES];
+    const size_t bytes = strcspn(argument->text, ":");
+    sl_argument named = *argument;
+    if (copy_part(argument->text, bytes, name))
+        named.text = name;
+    *rest = argument->text[bytes] ? argument->text + bytes + 1 : NULL;
+    return sl_option_find_choice(option, &named, value, error);
+}
+
+/* Numbers above 0 and below 1, separated by commas. */
+static bool parse_quantiles(const char *text, sl_train_loss *loss)
+{
+    char part[PART_BYTES];
+    double value;
+    for (loss->quantile_count = 0; text; text = strchr(text, ',') ? strchr(text, ',') + 1 : NULL) {
+        if (loss->quantile_count == SLUICE_MAX_QUANTILES || !copy_part(text, strcspn(text, ","), part) ||
+            !sl_number_parse_real(part, &value) || !((float)value > 0 && (float)value < 1))
+            return false;
+        loss->quantiles[loss->quantile_count++] = (float)value;
+    }
+    return true;
+}
+
+/* The choices are in the order of sluice_loss_kind, from squared error on. */
+static sluice_status parse_loss(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    sl_train_loss *loss = field;
+    unsigned value;
+    const char *rest;
+    const sluice_status status = parse_name(option, argument, &value, &rest, error);
+    if (status)
+        return status;
+    *loss = (sl_train_loss){.text = argument->text, .kind = (sluice_loss_kind)(SLUICE_LOSS_SQUARED_ERROR + value), .delta = 1};
+    bool is_right = !rest;
+    if (loss->kind == SLUICE_LOSS_HUBER && rest)
+        is_right = sl_number_parse_real(rest, &loss->delta) && loss->delta > 0 && loss->delta <= (double)FLT_MAX;
+    else if (loss->kind == SLUICE_LOSS_QUANTILE)
+        is_right = parse_quantiles(rest ? rest : "0.1,0.5,0.9", loss);
+    return is_right
+               ? SLUICE_STATUS_OK
+               : sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                         "%s: expected squared, absolute, huber, huber:DELTA with a number above 0, or quantile:Q,Q,... with up "
+                         "to %d numbers above 0 and below 1, found '%.200s'",
+                         argument->option, SLUICE_MAX_QUANTILES, argument->text);
+}
+
+/* FACTOR,PATIENCE */
+static bool parse_plateau(const char *text, sl_train_schedule *schedule)
+{
+    char factor[PART_BYTES];
+    uint64_t patience;
+    const size_t bytes = strcspn(text, ",");
+    if (!text[bytes] || !copy_part(text, bytes, factor) || !sl_number_parse_real(factor, &schedule->factor) ||
+        !sl_number_parse(text + bytes + 1, &patience) || patience > UINT32_MAX)
+        return false;
+    schedule->patience = (size_t)patience;
+    return schedule->factor > 0 && schedule->factor < 1;
+}
+
+/* The choices are those of sluice_rate, and then the plateau, by default as torch's ReduceLROnPlateau. */
+static sluice_status parse_rate(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    sl_train_schedule *schedule = field;
+    unsigned value;
+    const char *rest;
+    const sluice_status status = parse_name(option, argument, &value, &rest, error);
+    if (status)
+        return status;
+    const bool is_plateau = !sluice_rate_get_name((sluice_rate)value);
+    *schedule = (sl_train_schedule){.text = argument->text, .rate = is_plateau ? SLUICE_RATE_CONSTANT : (sluice_rate)value};
+    if (is_plateau ? parse_plateau(rest ? rest : "0.1,10", schedule) : !rest)
+        return SLUICE_STATUS_OK;
+    return sl_fail(
+        error, SLUICE_STATUS_BAD_ARGUMENT,
+        "%s: expected plateau:FACTOR,PATIENCE with a factor above 0 and below 1 and a number of epochs, or a schedule's name "
+        "alone, found '%.200s'",
+        argument->option, argument->text);
+}
+
 static sluice_status parse_word(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
 {
     unsigned value;
@@ -108,3 +203,5 @@ const sl_option_kind sl_value_every = {parse_every, SL_COMPLETE_NOTHING, SL_TYPE
 const sl_option_kind sl_value_shard = {parse_shard, SL_COMPLETE_NOTHING, SL_TYPE_OTHER};
 const sl_option_kind sl_value_layers = {parse_layers, SL_COMPLETE_NOTHING, SL_TYPE_SIZE}; /* of a list: train_record.c */
 const sl_option_kind sl_value_curve = {parse_curve, SL_COMPLETE_FILES, SL_TYPE_OTHER};
+const sl_option_kind sl_value_loss = {parse_loss, SL_COMPLETE_CHOICE, SL_TYPE_TEXT};
+const sl_option_kind sl_value_rate = {parse_rate, SL_COMPLETE_CHOICE, SL_TYPE_TEXT};

@@ -36,6 +36,19 @@ static const char *clip_word(size_t value)
     return value < sizeof names / sizeof *names ? names[value] : NULL;
 }
 
+static const char *loss_word(size_t value)
+{
+    static const char *const names[] = {"squared", "absolute", "huber", "quantile"};
+    return value < sizeof names / sizeof *names ? names[value] : NULL;
+}
+
+/* The library's schedules, and one more. */
+static const char *rate_word(size_t value)
+{
+    const char *name = sl_words_rate(value);
+    return name ? name : value && sl_words_rate(value - 1) ? "plateau" : NULL;
+}
+
 static const char *activation_word(size_t value)
 {
     static const char *const names[] = {"tanh", "sigmoid",  "hard_sigmoid", "relu",  "linear", "elu",
@@ -204,8 +217,10 @@ static const sl_option table[] = {
      sl_words_optimizer, .recorded = true},
     {"rate", 0, TRAIN, TRAINING, "R", &sl_kind_positive, FIELD(train.trainer.rate),
      "learning rate; with a schedule, the highest one", .default_text = TEXT(SL_TRAIN_RATE), .recorded = true},
-    {"rate-schedule", 0, TRAIN, TRAINING, "NAME", &sl_kind_choice, FIELD(train.trainer.schedule),
-     "how the learning rate changes over the updates", sl_words_rate, .recorded = true},
+    {"rate-schedule", 0, TRAIN, TRAINING, "NAME", &sl_value_rate, FIELD(train.rate_schedule),
+     "how the learning rate changes over the updates; plateau:FACTOR,PATIENCE: it is multiplied by FACTOR when the loss, of "
+     "validation if there is any, has not improved for more than PATIENCE epochs, by default plateau:0.1,10",
+     rate_word, .recorded = true},
     {"warmup", 0, TRAIN, TRAINING, "N", &sl_kind_count64, FIELD(train.trainer.warmup_steps),
      "raise the learning rate linearly over the first N updates", .recorded = true},
     {"momentum", 0, TRAIN, TRAINING, "M", &sl_kind_fraction, FIELD(train.trainer.momentum), "momentum of --optimizer sgd",
@@ -220,6 +235,18 @@ static const sl_option table[] = {
      "fraction of each target that is spread evenly over all classes", .default_text = "0", .recorded = true},
     {"class-weights", 0, TRAIN, TRAINING, "balanced|FILE", &sl_kind_word_or_file, FIELD(train.class_weights),
      "weight of each class in the loss of training and validation: by inverse frequency, or from lines CLASS<TAB>WEIGHT"},
+    {"loss", 0, TRAIN, TRAINING, "NAME", &sl_value_loss, FIELD(train.loss),
+     "loss of --values: squared or absolute error; huber:DELTA, squared up to DELTA and linear beyond, by default 1; "
+     "quantile:Q,Q,... "
+     "trains an output for each value and quantile Q, by default 0.1,0.5,0.9",
+     loss_word, .recorded = true},
+    {"sample-weights", 0, TRAIN, TRAINING, "FILE", &sl_kind_file, FIELD(train.sample_weights),
+     "weight of each row in the loss, [N], or of each step, [N][T]; a target of weight 0 does not count; not of the rows of "
+     "--validate"},
+    {"head-only", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.head_only),
+     "train the last dense layer alone, and keep all other weights: of a new network the random ones, a baseline for what training "
+     "of LSTM layers gains",
+     .recorded = true},
     {"every-step", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.every_step),
      "use the label or value of a row as the target of each step, not only of the last", .recorded = true},
     {"truncate", 0, TRAIN, TRAINING, "T", &sl_kind_count, FIELD(train.truncate),

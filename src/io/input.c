@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,7 +92,7 @@ sluice_status sl_input_open_part(const sl_input *whole, size_t at, size_t size, 
                                  sluice_error *error)
 {
     const size_t outer = strlen(whole->name), inner = strlen(name) + 1, bytes = outer + strlen(": ") + inner;
-    *part = (sl_input){.fd = -1, .regular = true, .start = whole->start + at, .size = size};
+    *part = (sl_input){.fd = -1, .regular = true, .start = whole->start + at, .size = size, .is_part = true};
     part->memory = whole->memory ? whole->memory + at : NULL;
     part->name = sl_alloc(bytes);
     if (!part->name)
@@ -113,29 +114,72 @@ static void read_memory(const sl_input *input, size_t offset, void *data, size_t
         memcpy(data, input->memory + offset, *got);
 }
 
-sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, sluice_error *error)
+/* Wait until bytes or `stop` are there. */
+static sluice_status wait_for_bytes(const sl_input *input, size_t offset, sluice_error *error)
 {
-    char *to = data;
+    struct pollfd from[2] = {{.fd = input->stop, .events = POLLIN}, {.fd = input->fd, .events = POLLIN}};
+    if (poll(from, 2, -1) < 0)
+        return sl_fail_byte(error, SLUICE_STATUS_IO, input->name, offset, "cannot be read: %s", strerror(errno));
+    return from[0].revents ? sl_fail(error, SLUICE_STATUS_IO, "%s: reading was ended", input->name) : SLUICE_STATUS_OK;
+}
+
+sluice_status sl_input_read_some(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, bool *ended,
+                                 sluice_error *error)
+{
     *got = 0;
+    *ended = false;
+    if (input->filter)
+        return input->filter->read_some(input->filter, data, bytes, got, ended, error);
     if (input->memory) {
         read_memory(input, offset, data, bytes, got);
+        *ended = !*got;
         return SLUICE_STATUS_OK;
     }
-    while (*got < bytes) {
-        const ssize_t n = input->regular ? pread(input->fd, to + *got, bytes - *got, (off_t)(input->start + offset + *got))
-                                         : read(input->fd, to + *got, bytes - *got);
-        if (n == 0)
-            break;
-        if (n < 0)
-            return sl_fail_byte(error, SLUICE_STATUS_IO, input->name, offset + *got, "cannot be read: %s", strerror(errno));
-        *got += (size_t)n;
-    }
+    const sluice_status status = input->stop ? wait_for_bytes(input, offset, error) : SLUICE_STATUS_OK;
+    if (status)
+        return status;
+    if (input->is_part)
+        bytes = sl_size_min(bytes, input->size - sl_size_min(offset, input->size));
+    const ssize_t n = input->regular ? pread(input->fd, data, bytes, (off_t)(input->start + offset)) : read(input->fd, data, bytes);
+    if (n < 0)
+        return sl_fail_byte(error, SLUICE_STATUS_IO, input->name, offset, "cannot be read: %s", strerror(errno));
+    *got = (size_t)n;
+    *ended = !n;
     return SLUICE_STATUS_OK;
+}
+
+sluice_status sl_input_read(const sl_input *input, size_t offset, void *data, size_t bytes, size_t *got, sluice_error *error)
+{
+    sluice_status status = SLUICE_STATUS_OK;
+    bool ended = false;
+    size_t more;
+    for (*got = 0; !status && !ended && *got < bytes; *got += more)
+        status = sl_input_read_some(input, offset + *got, (char *)data + *got, bytes - *got, &more, &ended, error);
+    return status;
+}
+
+bool sl_input_is_ready(const sl_input *input, int milliseconds)
+{
+    if (input->filter)
+        return input->filter->is_ready(input->filter, milliseconds);
+    struct pollfd from = {.fd = input->fd, .events = POLLIN};
+    return input->regular || poll(&from, 1, milliseconds) > 0;
+}
+
+sluice_status sl_input_open_filter(sl_input_filter *filter, const char *name, sl_input *input, sluice_error *error)
+{
+    *input = (sl_input){.fd = -1, .filter = filter};
+    const sluice_status status = set_name(input, name, error);
+    if (status)
+        sl_input_close(input);
+    return status;
 }
 
 void sl_input_close(sl_input *input)
 {
-    const int problem = errno;         /* of what failed before, for the caller to see */
+    const int problem = errno; /* of what failed before, for the caller to see */
+    if (input->filter)
+        input->filter->close(input->filter);
     if (input->name && input->fd >= 0) /* without a name it is zeroed, and was never opened */
         close(input->fd);
     sl_free(input->name);

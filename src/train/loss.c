@@ -1,4 +1,4 @@
-/* Losses: cross-entropy of a softmax, and squared error. The targets are divided into a fixed number of chunks, which threads take;
+/* Losses: cross-entropy of a softmax, and losses of values. The targets are divided into a fixed number of chunks, which threads take;
  * the sums of the chunks are added in order, so that no bit depends on the number of threads. */
 #include "train/loss.h"
 
@@ -8,6 +8,7 @@
 #include "base/struct_size.h"
 #include "base/system/cpu.h"
 #include "base/system/threads.h"
+#include "base/value_loss.h"
 #include "engine/batch_row.h"
 #include "engine/check.h"
 
@@ -34,8 +35,16 @@ typedef struct job {
     int32_t ignore;
     double share;  /* of a target of weight 1 in the mean: 1 / what the sum is divided by */
     double smooth; /* what label smoothing puts on all classes together: the smoothing, times the mean class weight */
+    double delta;  /* Huber's */
+    size_t each;   /* outputs of a value: as many as quantiles, or 1 */
     chunk_result results[CHUNKS];
 } job;
+
+const char *sluice_loss_get_name(sluice_loss_kind kind)
+{
+    static const char *const names[] = {"cross-entropy", "squared-error", "absolute-error", "huber", "quantile"};
+    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : NULL;
+}
 
 /* The largest of the outputs; NaN if one of them is NaN or infinite. */
 static float find_largest(const float *outputs, size_t width)
@@ -114,6 +123,12 @@ static void finish_gradient(float *gradient, size_t width, double scale, double 
             gradient[k] = flush_subnormal(gradient[k] * scale - even);
 }
 
+/* The weight of a target beside that of its class. */
+static double get_sample_weight(const sluice_loss *loss, size_t target)
+{
+    return loss->sample_weights ? (double)loss->sample_weights[target] : 1;
+}
+
 /* Softmax's probabilities p_k = e_k / sum, and the target's q, whose sum is `mass`: loss -sum q log p, gradient mass p - q, times the
  * share. q is even * w on every class, and on the label the weight, less its part that is smoothed, besides. The label's
  * p - 1 is computed as minus the sum of the other classes' p, since p - 1 would lose all its digits where p is close to 1. */
@@ -134,46 +149,77 @@ static sl_fault add_entropy(const job *work, size_t target, chunk_result *found)
     const double sum = add_exponentials(outputs, width, largest, weights, gradient, &below), smooth = loss->label_smoothing;
     const double at_label = (double)outputs[label] - largest, weight = weights ? (double)weights[label] : 1;
     const double sharp = (1 - smooth) * weight, mass = weights ? sharp + work->smooth : 1;
-    found->loss += mass * sl_log(sum) - sharp * at_label - smooth / (double)width * below;
+    const double sample = get_sample_weight(loss, target), share = work->share * sample;
+    found->loss += sample * (mass * sl_log(sum) - sharp * at_label - smooth / (double)width * below);
     found->right += is_first_largest(outputs, label, largest);
     if (!gradient)
         return SL_FAULT_NONE;
-    const double scale = work->share * mass / sum, even = work->share * (smooth / (double)width);
+    const double scale = share * mass / sum, even = share * (smooth / (double)width);
     finish_gradient(gradient, width, scale, even, weights);
-    gradient[label] = (float)(work->share * work->smooth - even * weight - (sum - sl_exp(at_label)) * scale);
+    gradient[label] = (float)(share * work->smooth - even * weight - (sum - sl_exp(at_label)) * scale);
     return SL_FAULT_NONE;
 }
 
-/* Loss: the mean of (output - value)^2 over the width. */
-static sl_fault add_square(const job *work, size_t target, chunk_result *found)
+/* What each of a target's outputs first .. first + count - 1 adds to its loss, or the derivative of that. */
+static void get_terms(const job *work, size_t target, size_t first, size_t count, bool derivatives, double *terms)
+{
+    const sluice_loss *loss = work->loss;
+    const sluice_loss_kind kind = loss->kind;
+    const size_t width = loss->width, each = work->each;
+    const float *outputs = loss->outputs + target * width + first, *values = loss->values + target * (width / each);
+    const double delta = work->delta;
+    double quantiles[SL_BLOCK] = {0};
+    for (size_t k = 0; k < count; k++)
+        terms[k] = (double)outputs[k] - values[each == 1 ? first + k : (first + k) / each];
+    for (size_t k = 0; kind == SLUICE_LOSS_QUANTILE && k < count; k++)
+        quantiles[k] = (double)loss->quantiles[(first + k) % each];
+    if (derivatives)
+        for (size_t k = 0; k < count; k++)
+            terms[k] = sl_loss_derivative(kind, terms[k], delta, quantiles[k]);
+    else
+        for (size_t k = 0; k < count; k++)
+            terms[k] = sl_loss_term(kind, terms[k], delta, quantiles[k]);
+}
+
+/* Which output or value of a target is not finite. */
+static sl_fault find_nonfinite(const job *work, size_t target, size_t *element)
+{
+    const sluice_loss *loss = work->loss;
+    const size_t each = work->each;
+    const float *outputs = loss->outputs + target * loss->width, *values = loss->values + target * (loss->width / each);
+    size_t k = 0;
+    while (isfinite(values[k / each]) && isfinite(outputs[k]))
+        k++;
+    const bool is_value = !isfinite(values[k / each]);
+    *element = is_value ? k / each : k;
+    return is_value ? SL_FAULT_VALUE : SL_FAULT_OUTPUT;
+}
+
+/* Loss: the mean over the outputs. */
+static sl_fault add_values(const job *work, size_t target, chunk_result *found)
 {
     const sluice_loss *loss = work->loss;
     const size_t width = loss->width;
-    const float *outputs = loss->outputs + target * width, *values = loss->values + target * width;
-    double sums[SL_LANES] = {0}, squares[SL_BLOCK];
+    double sums[SL_LANES] = {0}, terms[SL_BLOCK];
     for (size_t first = 0; first < width; first += SL_BLOCK) {
         const size_t count = sl_size_min(SL_BLOCK, width - first), filled = sl_size_round_up(count, SL_LANES);
-        for (size_t k = 0; k < count; k++) {
-            const double off = (double)outputs[first + k] - values[first + k];
-            squares[k] = off * off;
-        }
+        get_terms(work, target, first, count, false, terms);
         for (size_t k = count; k < filled; k++)
-            squares[k] = 0;
-        sl_lanes_add(sums, squares, filled);
+            terms[k] = 0;
+        sl_lanes_add(sums, terms, filled);
     }
-    const double sum = sl_lanes_sum(sums);
-    if (!isfinite(sum)) { /* the sum of finite floats' squares is finite in double */
-        size_t k = 0;
-        while (isfinite(values[k]) && isfinite(outputs[k]))
-            k++;
-        found->place.element = k;
-        return isfinite(values[k]) ? SL_FAULT_OUTPUT : SL_FAULT_VALUE;
-    }
-    found->loss += sum / (double)width;
-    const double scale = work->share * 2 / (double)width;
+    const double sum = sl_lanes_sum(sums), sample = get_sample_weight(loss, target);
+    if (!isfinite(sum)) /* of finite floats it is finite in double */
+        return find_nonfinite(work, target, &found->place.element);
+    found->loss += sample * (sum / (double)width);
+    const double scale = work->share * sample / (double)width;
     float *gradient = loss->gradient ? loss->gradient + target * width : NULL;
-    for (size_t k = 0; gradient && k < width; k++)
-        gradient[k] = (float)(((double)outputs[k] - values[k]) * scale);
+    for (size_t first = 0; gradient && first < width; first += SL_BLOCK) {
+        const size_t count = sl_size_min(SL_BLOCK, width - first);
+        get_terms(work, target, first, count, true, terms);
+        for (size_t k = 0; k < count; k++)
+            gradient[first + k] = (float)(terms[k] * scale);
+    }
     return SL_FAULT_NONE;
 }
 
@@ -181,7 +227,8 @@ static sl_fault add_square(const job *work, size_t target, chunk_result *found)
 static bool counts(const sluice_loss *loss, int32_t ignore, size_t row, size_t step)
 {
     return (!loss->lengths || step < (size_t)loss->lengths[row]) &&
-           (loss->kind == SLUICE_LOSS_SQUARED_ERROR || loss->labels[row * loss->steps + step] != ignore);
+           (loss->kind != SLUICE_LOSS_CROSS_ENTROPY || loss->labels[row * loss->steps + step] != ignore) &&
+           get_sample_weight(loss, row * loss->steps + step) != 0;
 }
 
 static void run_chunk(job *work, size_t index)
@@ -196,7 +243,7 @@ static void run_chunk(job *work, size_t index)
         found->place.row = row;
         found->place.step = step;
         if (counts(loss, work->ignore, row, step))
-            found->place.fault = by_label ? add_entropy(work, target, found) : add_square(work, target, found);
+            found->place.fault = by_label ? add_entropy(work, target, found) : add_values(work, target, found);
         else if (loss->gradient)
             memset(loss->gradient + target * loss->width, 0, loss->width * sizeof(float));
     }
@@ -228,10 +275,42 @@ sluice_status sl_class_weights_check(const float *weights, size_t classes, bool 
                                         "%s: all %zu class_weights are 0; expected at least one above 0", owner, classes);
 }
 
+sluice_status sl_quantiles_check(sluice_loss_kind kind, const float *quantiles, size_t count, const char *owner,
+                                 sluice_error *error)
+{
+    if (kind != SLUICE_LOSS_QUANTILE)
+        return quantiles || count ? sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                                            "%s: quantiles go with the quantile loss; leave them NULL and 0", owner)
+                                  : SLUICE_STATUS_OK;
+    if (!quantiles || !count || count > SLUICE_MAX_QUANTILES)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: %s; the quantile loss needs 1 to %d quantiles", owner,
+                       quantiles ? "quantile_count is out of range" : "quantiles is NULL", SLUICE_MAX_QUANTILES);
+    for (size_t k = 0; k < count; k++)
+        if (!(quantiles[k] > 0 && quantiles[k] < 1))
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: quantiles [%zu] is %g; expected a number above 0 and below 1",
+                           owner, k, (double)quantiles[k]);
+    return SLUICE_STATUS_OK;
+}
+
+/* What only losses of values have. */
+static sluice_status check_values(const sluice_loss *loss, sluice_error *error)
+{
+    if (!(loss->delta >= 0 && loss->delta <= (double)FLT_MAX))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_compute: delta is %g; expected a number above 0, or 0 for 1",
+                       loss->delta);
+    const sluice_status status =
+        sl_quantiles_check(loss->kind, loss->quantiles, loss->quantile_count, "sluice_loss_compute", error);
+    if (!status && loss->quantile_count && loss->width % loss->quantile_count)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_loss_compute: width is %zu; expected a multiple of the %zu quantiles", loss->width,
+                       loss->quantile_count);
+    return status;
+}
+
 static sluice_status check(const sluice_loss *loss, sluice_error *error)
 {
     const bool by_label = loss->kind == SLUICE_LOSS_CROSS_ENTROPY;
-    if (!by_label && loss->kind != SLUICE_LOSS_SQUARED_ERROR)
+    if (!sluice_loss_get_name(loss->kind))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_loss_compute: kind %d; expected a sluice_loss_kind",
                        (int)loss->kind);
     if (loss->ignore > 0)
@@ -256,36 +335,56 @@ static sluice_status check(const sluice_loss *loss, sluice_error *error)
                        : by_label     ? "labels"
                                       : "values",
                        loss->rows, loss->steps);
-    const sluice_status status = sl_class_weights_check(loss->class_weights, loss->width, by_label, "sluice_loss_compute", error);
+    sluice_status status = sl_class_weights_check(loss->class_weights, loss->width, by_label, "sluice_loss_compute", error);
+    status = status ? status : check_values(loss, error);
     return status ? status : sl_batch_check_lengths(loss->rows, loss->steps, loss->lengths, error);
 }
 
-/* Count the targets and, with class weights, add up theirs; refuse labels out of range. */
+/* Refuse the sample weight, or the label, of a target if it is out of range. */
+static sluice_status check_target(const sluice_loss *loss, int32_t ignore, size_t row, size_t step, sl_fault_place *place,
+                                  sluice_error *error)
+{
+    const size_t target = row * loss->steps + step;
+    const double sample = get_sample_weight(loss, target);
+    *place = (sl_fault_place){SL_FAULT_WEIGHT, row, step, 0};
+    if (!(sample >= 0 && sample <= (double)FLT_MAX))
+        return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, step, "the sample weight is %g; expected a finite number >= 0",
+                           sample);
+    place->fault = SL_FAULT_LABEL;
+    if (loss->kind == SLUICE_LOSS_CROSS_ENTROPY && counts(loss, ignore, row, step) &&
+        (loss->labels[target] < 0 || (size_t)loss->labels[target] >= loss->width))
+        return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, step,
+                           "label %d; expected 0..%zu, or %d for a target that does not count", (int)loss->labels[target],
+                           loss->width - 1, (int)ignore);
+    *place = (sl_fault_place){0};
+    return SLUICE_STATUS_OK;
+}
+
+/* Count the targets and, if there are weights, add up theirs; refuse labels and sample weights out of range. */
 static sluice_status count_targets(sluice_loss *loss, int32_t ignore, sl_fault_place *place, sluice_error *error)
 {
+    const bool has_weights = loss->class_weights || loss->sample_weights;
     double weight = 0;
     loss->counted = 0;
     for (size_t row = 0; row < loss->rows; row++) {
         const size_t steps = sl_row_length(loss->lengths, loss->steps, row);
-        if (loss->kind == SLUICE_LOSS_SQUARED_ERROR) {
+        if (loss->kind != SLUICE_LOSS_CROSS_ENTROPY && !has_weights) {
             loss->counted += steps;
             continue;
         }
-        const int32_t *labels = loss->labels + row * loss->steps;
         for (size_t step = 0; step < steps; step++) {
-            if (labels[step] == ignore)
+            const sluice_status status = check_target(loss, ignore, row, step, place, error);
+            if (status)
+                return status;
+            if (!counts(loss, ignore, row, step))
                 continue;
-            if (labels[step] < 0 || (size_t)labels[step] >= loss->width) {
-                *place = (sl_fault_place){SL_FAULT_LABEL, row, step, 0};
-                return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, step,
-                                   "label %d; expected 0..%zu, or %d for a target that does not count", (int)labels[step],
-                                   loss->width - 1, (int)ignore);
-            }
+            const size_t target = row * loss->steps + step;
             loss->counted++;
-            weight += loss->class_weights ? (double)loss->class_weights[labels[step]] : 0;
+            weight +=
+                get_sample_weight(loss, target) * (loss->class_weights ? (double)loss->class_weights[loss->labels[target]] : 1);
         }
     }
-    loss->weight = loss->class_weights ? weight : (double)loss->counted;
+    loss->weight = has_weights ? weight : (double)loss->counted;
     return SLUICE_STATUS_OK;
 }
 
@@ -313,7 +412,10 @@ sluice_status sl_loss_compute(sluice_loss *loss, unsigned threads, sl_fault_plac
     sluice_status status = check(loss, error);
     if (status)
         return status;
-    job work = {.loss = loss, .ignore = loss->ignore ? loss->ignore : -100};
+    job work = {.loss = loss,
+                .ignore = loss->ignore ? loss->ignore : -100,
+                .delta = loss->delta > 0 ? loss->delta : 1,
+                .each = loss->quantile_count ? loss->quantile_count : 1};
     const sl_float_mode mode = sl_float_mode_set(false);
     status = count_targets(loss, work.ignore, place, error);
     if (status) {
@@ -335,10 +437,11 @@ sluice_status sl_loss_compute(sluice_loss *loss, unsigned threads, sl_fault_plac
     sl_float_mode_restore(mode);
     if (place->fault) {
         const bool is_value = place->fault == SL_FAULT_VALUE;
-        const size_t index = (place->row * loss->steps + place->step) * loss->width + place->element;
+        const size_t width = is_value ? loss->width / work.each : loss->width;
+        const float found =
+            (is_value ? loss->values : loss->outputs)[(place->row * loss->steps + place->step) * width + place->element];
         return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, place->row, place->step, "%s [%zu] is %s; a loss needs finite numbers",
-                           is_value ? "value" : "output", place->element,
-                           isnan((is_value ? loss->values : loss->outputs)[index]) ? "NaN" : "infinite");
+                           is_value ? "value" : "output", place->element, isnan(found) ? "NaN" : "infinite");
     }
     return SLUICE_STATUS_OK;
 }

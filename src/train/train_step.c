@@ -58,6 +58,12 @@ size_t sl_train_width(const sluice_trainer *trainer)
     return trainer->model->shape.classes ? trainer->model->shape.classes : trainer->model->network->outputs;
 }
 
+size_t sl_train_value_width(const sluice_trainer *trainer)
+{
+    const size_t quantiles = trainer->options.quantile_count;
+    return sl_train_width(trainer) / (quantiles ? quantiles : 1);
+}
+
 /* The loss of the given rows, without their outputs. */
 static sluice_loss make_loss(const sluice_trainer *trainer, const sl_train_call *call)
 {
@@ -73,7 +79,11 @@ static sluice_loss make_loss(const sluice_trainer *trainer, const sl_train_call 
                          .ignore = options->ignore,
                          .label_smoothing = options->label_smoothing,
                          .class_weights = options->class_weights,
-                         .total_weight = call->total_weight};
+                         .total_weight = call->total_weight,
+                         .sample_weights = call->given.sample_weights,
+                         .delta = options->delta,
+                         .quantiles = options->quantiles,
+                         .quantile_count = options->quantile_count};
 }
 
 sluice_status sl_train_count(const sluice_trainer *trainer, sl_train_call *call, sluice_error *error)

@@ -21,18 +21,20 @@ typedef struct sl_train_call {
     bool copies_y;                  /* to the given y, whose layout the loss does not know */
 } sl_train_call;
 
-/** Targets of a row, and the width of an output that a loss reads. */
+/** Targets of a row, the width of an output that a loss reads, and how many values are its target. */
 size_t sl_train_targets(const sluice_trainer *trainer, const sl_train_call *call);
 size_t sl_train_width(const sluice_trainer *trainer);
+size_t sl_train_value_width(const sluice_trainer *trainer);
 
-/** Count the targets that call->given has; call->loss has their number and weight then. BAD_DATA: a label. */
+/** Count the targets that call->given has; call->loss has their number and weight then. BAD_DATA: a label, or a sample
+ *  weight. */
 sluice_status sl_train_count(const sluice_trainer *trainer, sl_train_call *call, sluice_error *error);
 
 /** Forward and loss of call->given. Errors as sluice_trainer_step. */
 sluice_status sl_train_forward(sluice_trainer *trainer, sl_train_call *call, sluice_error *error);
 
 /** The gradient of the weights, where sl_trainer_choose_gradients has it, `gradients`. It is zero if no target counts, or only targets
- *  of classes whose weight is 0. */
+ *  whose weight is 0. */
 sluice_status sl_train_backward(sluice_trainer *trainer, const sl_train_call *call, float *gradients, sluice_error *error);
 
 #endif

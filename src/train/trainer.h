@@ -26,8 +26,10 @@ typedef struct sl_buffer {
 sluice_status sl_buffer_fit(sl_buffer *buffer, size_t a, size_t b, size_t c, const char *what, sluice_error *error);
 
 struct sluice_trainer {
-    sluice_trainer_options options; /* with the defaults put in; its class weights are class_weights */
+    sluice_trainer_options options; /* with the defaults put in; its class weights and quantiles are the next two */
     float *class_weights;           /* [C], or NULL */
+    float quantiles[SLUICE_MAX_QUANTILES];
+    double rate_factor; /* of the schedule's rate */
     sluice_model *model;
     sluice_engine *engine;
     sluice_tape *tape;

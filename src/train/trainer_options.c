@@ -22,12 +22,6 @@ const char *sluice_rate_get_name(sluice_rate rate)
     return (unsigned)rate < sizeof names / sizeof names[0] ? names[rate] : NULL;
 }
 
-const char *sluice_loss_get_name(sluice_loss_kind kind)
-{
-    static const char *const names[] = {"cross-entropy", "squared-error"};
-    return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : NULL;
-}
-
 /* BAD_ARGUMENT for an option that is a number. */
 static sluice_status refuse(const char *name, double value, const char *expected, sluice_error *error)
 {
@@ -62,6 +56,8 @@ static sluice_status check_numbers(const sluice_trainer_options *options, sluice
         return refuse("label_smoothing", (double)options->label_smoothing, "0 <= label_smoothing < 1", error);
     if (!is_below_one((double)options->dropout))
         return refuse("dropout", (double)options->dropout, "0 <= dropout < 1", error);
+    if (!(options->delta > 0 && options->delta <= (double)FLT_MAX))
+        return refuse("delta", options->delta, "a number above 0, or 0 for 1", error);
     if (options->ignore > 0)
         return refuse("ignore", (double)options->ignore, "a negative label, or 0 for -100", error);
     return SLUICE_STATUS_OK;
@@ -73,14 +69,23 @@ static sluice_status check_network(const sluice_trainer_options *options, const 
     const size_t layers = network->description.layer_count;
     const bool reduces = network->reducing_layer < layers;
     const sluice_layer *last = &network->description.layers[layers - 1];
-    if (!network->ends && !(options->every_step && options->loss == SLUICE_LOSS_SQUARED_ERROR))
+    if (!network->ends && !(options->every_step && options->loss != SLUICE_LOSS_CROSS_ENTROPY))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                        "sluice_trainer_options: the model has no head for this loss; give it classes, or train every_step by "
-                       "squared error, on y");
+                       "a loss of values, on y");
     if (network->ends && !network->is_shape && reduces == (options->every_step != 0))
         return refuse("every_step", (double)options->every_step,
                       reduces ? "0, as the network gives one vector for each row" : "1, as the network gives outputs at every step",
                       error);
+    const size_t width = network->ends ? network->ends : network->outputs;
+    if (options->quantile_count && width % options->quantile_count)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_trainer_options: the network gives %zu outputs; expected a multiple of the %zu quantiles", width,
+                       options->quantile_count);
+    if (options->first_trained >= layers)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_trainer_options: first_trained is %zu; expected less than %zu, the network's layers",
+                       options->first_trained, layers);
     if (options->loss == SLUICE_LOSS_CROSS_ENTROPY && last->activation.function == SLUICE_FUNCTION_SOFTMAX)
         return sl_fail(
             error, SLUICE_STATUS_BAD_ARGUMENT,
@@ -106,7 +111,9 @@ static sluice_status check_kinds(const sluice_trainer_options *options, const sl
         return refuse("warmup_steps", (double)options->warmup_steps, "less than total_steps", error);
     if (options->shards > SLUICE_MAX_SHARDS)
         return refuse("shards", (double)options->shards, "at most 65536", error);
-    return check_network(options, network, error);
+    const sluice_status status =
+        sl_quantiles_check(options->loss, options->quantiles, options->quantile_count, "sluice_trainer_options", error);
+    return status ? status : check_network(options, network, error);
 }
 
 sluice_status sl_trainer_options_check(const sluice_trainer_options *given, const sluice_model *model,
@@ -124,6 +131,7 @@ sluice_status sl_trainer_options_check(const sluice_trainer_options *given, cons
     options->epsilon = options->epsilon != 0 ? options->epsilon : 1e-8;
     options->ignore = options->ignore ? options->ignore : -100;
     options->shards = options->shards ? options->shards : 1;
+    options->delta = options->delta != 0 ? options->delta : 1;
     status = check_kinds(options, model->network, error);
     if (!status)
         status = check_numbers(options, error);

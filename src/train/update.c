@@ -7,6 +7,7 @@
 #include "train/learning_rate.h"
 #include "train/trainer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -17,7 +18,7 @@ sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, s
     const unsigned threads = sl_workers(trainer->engine);
     const sl_float_mode mode = sl_float_mode_set(false); /* rate and scale are part of the result */
     const double norm = sl_optimizer_get_norm(trainer->slices, trainer->slice_count, threads);
-    const double rate = sl_rate_get(options, trainer->step);
+    const double rate = trainer->rate_factor * sl_rate_get(options, trainer->step);
     const double scale = options->clip > 0 && norm > options->clip ? options->clip / (norm + 1e-6) : 1; /* as torch has it */
     const bool finite =
         isfinite(norm) && sl_optimizer_update(options, trainer->step, rate, scale, trainer->slices, trainer->slice_count, threads);
@@ -35,6 +36,7 @@ sluice_status sl_trainer_apply(sluice_trainer *trainer, sluice_report *report, s
     report->norm = norm;
     report->rate = rate;
     report->step = trainer->step;
+    /* does not fail, on one rank alone least of all: an engine for training has no weights in 16 bits that it would have to widen */
     return sluice_engine_set_model(trainer->engine, trainer->model, error);
 }
 
@@ -49,6 +51,22 @@ sluice_status sluice_trainer_update(sluice_trainer *trainer, sluice_report *repo
     if (!status && report)
         sl_struct_give(report, &found, SL_STRUCT(sluice_report));
     return status;
+}
+
+sluice_status sluice_trainer_set_rate_factor(sluice_trainer *trainer, double factor, sluice_error *error)
+{
+    if (!trainer)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_set_rate_factor: trainer is NULL");
+    if (!(factor > 0 && factor <= (double)FLT_MAX))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_trainer_set_rate_factor: the factor is %g; expected a finite number above 0", factor);
+    trainer->rate_factor = factor;
+    return SLUICE_STATUS_OK;
+}
+
+double sluice_trainer_get_rate_factor(const sluice_trainer *trainer)
+{
+    return trainer->rate_factor;
 }
 
 sluice_status sl_report_check(const sluice_report *report, const char *function, sluice_error *error)

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 from support.checks import BUILD, SOURCE
+from support.documents import missing_links
 from support.cli import LANGID, OK, PROGRAM, USAGE, environment, finish, run_parts, spell_lines, wait_until
 
 try:
@@ -68,6 +69,10 @@ def with_programs(cli, **settings):
 
 
 def check_scripts(cli):
+    folders = [folder for folder in sorted(EXAMPLES.iterdir()) if folder.is_dir() and folder.name not in ("python", "__pycache__")]
+    cli.check_none([folder / "README.md" for folder in folders if not (folder / "README.md").exists()], "each example says how it is used")
+    cli.check_none([path for page in EXAMPLES.glob("*/README.md") for path in missing_links(page.read_text(), page.parent)],
+                   "what these pages name exists")
     for path in sorted(EXAMPLES.rglob("*")):
         if path.suffix in (".sh", ".sbatch"):
             result = finish("bash", "-n", path)

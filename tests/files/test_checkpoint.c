@@ -48,6 +48,8 @@ static const sluice_shape tagger = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .cla
 static const sluice_shape reader = {TEST_LDIH(1, 1, 4, 6), .classes = 4, .has_bias = 0};
 static const sluice_shape headless = {TEST_LDIH(3, 1, 2, 3), .has_bias = 1};
 
+static const float quantiles[] = {0.1f, 0.9f};
+
 /* Every optimiser, schedule and loss, and whatever else a step depends on. */
 static const struct {
     const char *what;
@@ -73,6 +75,9 @@ static const struct {
      {OPTIONS, .optimizer = SLUICE_OPTIMIZER_SGD, .rate = 0.5, .momentum = 0.9, .warmup_steps = 5, .weight_decay = 1e-3}},
     {"squared error of y, each step", &headless, {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .every_step = 1, .dropout = 0.25f}},
     {"squared error of logits", &reader, {OPTIONS, .loss = SLUICE_LOSS_SQUARED_ERROR, .rate = 0.02}},
+    {"absolute error of y", &headless, {OPTIONS, .loss = SLUICE_LOSS_ABSOLUTE_ERROR, .every_step = 1}},
+    {"Huber, the last layer alone", &reader, {OPTIONS, .loss = SLUICE_LOSS_HUBER, .delta = 0.3, .first_trained = 1}},
+    {"quantiles", &reader, {OPTIONS, .loss = SLUICE_LOSS_QUANTILE, .quantiles = quantiles, .quantile_count = 2, .shards = 2}},
 };
 enum { TRAININGS = sizeof trainings / sizeof trainings[0], MINIBATCHES = 6 };
 
@@ -127,6 +132,36 @@ TEST_LOOP(goes_on, 0, TRAININGS)
     for (size_t k = 0; k < MINIBATCHES; k++)
         test_minibatch_free(&minibatches[k]);
     sluice_trainer_destroy(broken);
+}
+
+/* The factor of the rate goes into a checkpoint, and multiplies the schedule's rate. */
+TEST(keeps_the_rates_factor)
+{
+    static const sluice_trainer_options options = {OPTIONS, .rate = 0.5, .warmup_steps = 4};
+    uint64_t random = test_seed();
+    OWNED_HANDLE(sluice_model) model = make_model(&reader, NULL);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(model, NULL, &options);
+    OWNED(test_minibatch) minibatch = test_minibatch_random(&reader, &options, 3, 4, 0, &random);
+    ck_assert(sluice_trainer_get_rate_factor(trainer) == 1);
+    ck_assert(test_learn(trainer, &minibatch).rate == 0.125);
+    SUCCEEDS(sluice_trainer_set_rate_factor, trainer, 0.1);
+    save(trainer, test_path("lowered"), NULL);
+    OWNED_HANDLE(sluice_trainer) again = load(test_path("lowered"), NULL, NULL);
+    ck_assert(sluice_trainer_get_rate_factor(again) == 0.1);
+    const sluice_report want = test_learn(trainer, &minibatch), got = test_learn(again, &minibatch);
+    ck_assert(want.rate == 0.25 * 0.1);
+    test_same_report(&got, &want);
+    test_same_weights(sluice_trainer_get_model(again), sluice_trainer_get_model(trainer));
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "the factor is 0", sluice_trainer_set_rate_factor, trainer, 0.0);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "the factor is", sluice_trainer_set_rate_factor, trainer, (double)NAN);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "trainer is NULL", sluice_trainer_set_rate_factor, NULL, 1.0);
+    OWNED(test_bytes) file = test_file_read(test_path("lowered"));
+    char *at = memmem(file.data, file.size, "\"rate_factor\":\"0x", 17);
+    ck_assert_ptr_nonnull(at);
+    at[15] = '-'; /* "-x1..": no number of ours */
+    test_file_write(test_path("damaged"), file.data, file.size);
+    sluice_trainer *none = NULL;
+    REFUSED(SLUICE_STATUS_BAD_DATA, "rate_factor", sluice_trainer_load, test_path("damaged"), NULL, &none, NULL, NULL);
 }
 
 /* The weights are a model's, under torch's names, with its classes; so is what sluice_model_save writes of it. */
@@ -226,7 +261,7 @@ TEST(headers_malformed)
         {"\"optimizer\":\"adam\"", "\"optimizer\":\"\"", "metadata \"optimizer\""},
         {"\"schedule\":\"constant\"", "\"schedule\":\"steps\"", "one of constant, cosine, one-cycle"},
         {"\"schedule\":\"constant\"", "\"schedule\":\"cosine\"", "total_steps"},
-        {"\"loss\":\"cross-entropy\"", "\"loss\":\"hinge\"", "one of cross-entropy, squared-error"},
+        {"\"loss\":\"cross-entropy\"", "\"loss\":\"hinge\"", "expected one of cross-entropy, squared"},
         {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"0.1\"", "metadata \"rate\": expected a number as 0x3p-1"},
         {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"nan\"", "metadata \"rate\""},
         {"\"rate\":\"0xccccccccccccdp-55\"", "\"rate\":\"inf\"", "metadata \"rate\""},

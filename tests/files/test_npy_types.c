@@ -119,10 +119,9 @@ static const struct {
     const char *part;
 } strangers[] = {
     {"", 0, "empty; save the array again with numpy.save"},
-    {"\x1f\x8b\x08\x00\x00\x00\x00\x00", 8, "gzip; unpack it first: gunzip -c < FILE > x.npy"},
-    {"\x1f\x8b", 2, "gzip;"},
+    {"\x1f\x8b", 2, "gzip data that are cut short"},
     {"BZh91AY&SY", 10, "compressed (xz, bzip2 or zstd); unpack it first"},
-    {"PK\x03\x04 of an .npz", 14, "a zip archive, as .npz is; take an array out of it: python3 -c"},
+    {"PK\x03\x04 of an .npz", 14, "a zip archive, as .npz is; name an array of it, FILE.npz:NAME"},
     {"PK\x05\x06", 4, "a zip archive"},
     {"1.0,2.5\n3,4\n", 12, "text, such as CSV; save its numbers: python3 -c"},
     {"1.0,2.5\n3,4\n", 12, "numpy.loadtxt('FILE', delimiter=','))"},

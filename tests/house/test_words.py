@@ -9,7 +9,7 @@ import re
 
 from support.checks import SOURCE, Checks
 
-FOLDERS = ["src", "include", "perf", "python", "tests", "docs", "package"]
+FOLDERS = ["src", "include", "perf", "python", "tests", "docs", "package", "examples"]
 FILES = ["README.md", "CONTRIBUTING.md", "dev", ".ci/run", "meson.build"]
 ENDINGS = {".c", ".h", ".py", ".sh", ".md", ".build", ".in", ""}
 # The old word, as a regular expression of whole words: what to say instead.

@@ -190,6 +190,31 @@ def test_batches_have_each_row_once_and_like_lengths(rows, rng):
         assert [batch.tolist() for batch in batches_of(lengths, 32, np.random.RandomState(4))] != [batch.tolist() for batch in batches]
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_sample_weight(early_stopping):
+    """Rows of weight 0 are left out, all of one weight are all 1, and others matter."""
+    y = np.array(list("abbb") * 10)
+    options = {"epochs": 2, "early_stopping": early_stopping, "class_weight": "balanced"}
+
+    def fit(rows, labels, weight=None):
+        return small(**options).fit(rows, labels, weight).predict_proba(STRINGS)
+
+    weight = np.tile([1.0, 0, 1, 1, 1], 8)
+    kept = np.flatnonzero(weight)
+    assert same_bits(fit(STRINGS, y, weight), fit([STRINGS[n] for n in kept], y[kept]))
+    assert same_bits(fit(STRINGS, y, np.ones(40)), fit(STRINGS, y))
+    assert not same_bits(fit(STRINGS, y, np.where(y == "a", 5, 1)), fit(STRINGS, y))
+
+
+@pytest.mark.parametrize("weight, part", [
+    (np.full(40, np.nan), "row 0: nan"), ([1] * 39 + [-1], "row 39: -1"), ([1] * 39, r"\(39,\)"), (["x"] * 40, "expected numbers"),
+    ([0, 1, 1, 1] * 10, "class"), (np.zeros(40), "class"),
+])
+def test_sample_weight_refused(weight, part):
+    with pytest.raises(ValueError, match=f"sample_weight: .*{part}"):
+        small().fit(STRINGS, list("abbb") * 10, weight)
+
+
 def test_class_weights():
     y = ["a"] * 30 + ["b"] * 10
     wanted = small(epochs=2, class_weight={"a": 40 / 60, "b": 2}).fit(STRINGS, y).predict_proba(STRINGS)

@@ -346,7 +346,7 @@ TEST(refused)
         const char *part;
     } cases[] = {
         {"struct_size", entropy, SLUICE_STATUS_BAD_ARGUMENT, "struct_size"},
-        {"kind", entropy, SLUICE_STATUS_BAD_ARGUMENT, "kind 2"},
+        {"kind", entropy, SLUICE_STATUS_BAD_ARGUMENT, "kind 5"},
         {"no outputs", entropy, SLUICE_STATUS_BAD_ARGUMENT, "outputs is NULL"},
         {"no labels", entropy, SLUICE_STATUS_BAD_ARGUMENT, "labels is NULL"},
         {"no values", square, SLUICE_STATUS_BAD_ARGUMENT, "values is NULL"},
@@ -369,7 +369,7 @@ TEST(refused)
     };
     size_t k = 0;
     cases[k++].loss.struct_size = SL_LEAST_sluice_loss - 1;
-    cases[k++].loss.kind = (sluice_loss_kind)2;
+    cases[k++].loss.kind = (sluice_loss_kind)5;
     cases[k++].loss.outputs = NULL;
     cases[k++].loss.labels = NULL;
     cases[k++].loss.values = NULL;

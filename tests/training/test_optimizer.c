@@ -189,7 +189,8 @@ TEST(names)
     ck_assert_str_eq(sluice_loss_get_name(SLUICE_LOSS_SQUARED_ERROR), "squared-error");
     ck_assert_ptr_null(sluice_optimizer_get_name((sluice_optimizer)3));
     ck_assert_ptr_null(sluice_rate_get_name((sluice_rate)3));
-    ck_assert_ptr_null(sluice_loss_get_name((sluice_loss_kind)2));
+    ck_assert_str_eq(sluice_loss_get_name(SLUICE_LOSS_QUANTILE), "quantile");
+    ck_assert_ptr_null(sluice_loss_get_name((sluice_loss_kind)5));
 }
 
 TEST(warm_up)

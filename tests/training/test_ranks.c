@@ -9,7 +9,7 @@
 static const sluice_shape shape = {TEST_LDIH(2, 2, 3, 5), .vocabulary = 7, .classes = 3, .has_bias = 1};
 static const sluice_shape reads_x = {TEST_LDIH(2, 1, 3, 5), .classes = 3, .has_bias = 1};
 static const sluice_shape headless = {TEST_LDIH(2, 1, 3, 5)};
-static const float class_weights[] = {1, 0, 2};
+static const float class_weights[] = {1, 0, 2}, quantiles[] = {0.1f, 0.5f, 0.9f};
 
 static const struct {
     const char *what;
@@ -31,6 +31,14 @@ static const struct {
       .momentum = 0.9,
       .loss = SLUICE_LOSS_SQUARED_ERROR,
       .every_step = 1}},
+    {"quantiles, sample weights, the head alone",
+     &reads_x,
+     {.struct_size = sizeof(sluice_trainer_options),
+      .loss = SLUICE_LOSS_QUANTILE,
+      .quantiles = quantiles,
+      .quantile_count = 3,
+      .every_step = 1,
+      .first_trained = 2}},
     {"four shards", &reads_x, {.struct_size = sizeof(sluice_trainer_options), .shards = 4}}, /* of the failures below */
 };
 
@@ -80,7 +88,10 @@ static part part_of(const course *of, const test_minibatch *minibatch, size_t ra
     batch->tokens = batch->tokens ? batch->tokens + at : NULL;
     batch->y = batch->hn = batch->cn = NULL;
     made.labels = made.labels ? made.labels + targets : NULL;
-    made.values = made.values ? made.values + targets * (net->classes ? net->classes : net->directions * net->hidden) : NULL;
+    const size_t each = trainings[of->training].options.quantile_count ? trainings[of->training].options.quantile_count : 1;
+    const size_t width = net->classes ? net->classes : net->directions * net->hidden;
+    made.values = made.values ? made.values + targets * (width / each) : NULL;
+    batch->sample_weights = batch->sample_weights ? batch->sample_weights + targets : NULL;
     return made;
 }
 
@@ -141,7 +152,7 @@ static void free_course(course *of)
     sluice_model_destroy(of->model);
 }
 
-TEST_LOOP(any_ranks_have_the_bits_of_one, 0, 3 * 8)
+TEST_LOOP(any_ranks_have_the_bits_of_one, 0, 4 * 8)
 {
     static const size_t shard_counts[] = {1, 2, 3, 4, 5, 8, 13, 16};
     test_minibatch minibatches[COURSE];
@@ -332,7 +343,7 @@ static test_minibatch make_failing(failing *f, uint64_t seed)
 {
     static const int64_t lengths[FAILING_ROWS] = {3, 2, 3, 3, 1, 3, 2, 3, 3};
     const sluice_trainer_options options = test_trainer_defaults();
-    f->of = (course){.training = 3, .shards = FAILING_SHARDS, .threads = 1};
+    f->of = (course){.training = 4, .shards = FAILING_SHARDS, .threads = 1};
     test_minibatch made = test_minibatch_random(&reads_x, &options, FAILING_ROWS, FAILING_STEPS, TEST_RAGGED, &seed);
     memcpy(made.batch.lengths, lengths, sizeof lengths);
     SUCCEEDS(sluice_model_create_initial, &reads_x, SLUICE_INITIALIZER_TORCH, 1, NULL, &f->of.model);
@@ -359,8 +370,9 @@ TEST_LOOP(one_that_fails_fails_all, 0, TROUBLES *TROUBLED)
         ck_assert_int_eq(of[k].error.status, of[k].status);
         ck_assert_uint_eq(of[k].error.row, wanted[base.what].has_row ? base.row : SIZE_MAX);
         ck_assert(memcmp(of[k].weights.floats, of[0].weights.floats, of[0].weights.count * sizeof(float)) == 0);
-        free(of[k].weights.floats);
     }
+    for (size_t k = 0; k < TROUBLED; k++)
+        free(of[k].weights.floats);
     sluice_model_destroy(base.of.model);
 }
 
@@ -402,7 +414,7 @@ TEST(diverging_is_said_alike)
 static void lose_on_rank(test_rank *rank)
 {
     failing *f = rank->context;
-    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(f->of.model, NULL, &trainings[3].options);
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(f->of.model, NULL, &trainings[4].options);
     const part mine = part_of(&f->of, f->whole, rank->rank, rank->hub->ranks);
     f->status = sluice_trainer_set_exchange(trainer, &rank->exchange, &f->error);
     for (int k = 0; !f->status && k < 3; k++) {
@@ -458,8 +470,9 @@ TEST(ranks_that_are_not_alike_are_refused)
         const char *part;
         sluice_trainer_options options;
         int seed;
-    } cases[] = {{"shards:", good, 1}, {"rate:", good, 1},    {"seed:", good, 1},          {"optimizer:", good, 1},
-                 {"clip:", good, 1},   {"dropout:", good, 1}, {"class_weights:", good, 1}, {"the weights", good, 2}};
+    } cases[] = {{"shards:", good, 1}, {"rate:", good, 1},         {"seed:", good, 1},          {"optimizer:", good, 1},
+                 {"clip:", good, 1},   {"dropout:", good, 1},      {"class_weights:", good, 1}, {"the weights", good, 2},
+                 {"delta:", good, 1},  {"first_trained:", good, 1}};
     cases[0].options.shards = 3;
     cases[1].options.rate = 2e-3;
     cases[2].options.seed = 9;
@@ -467,6 +480,8 @@ TEST(ranks_that_are_not_alike_are_refused)
     cases[4].options.clip = 1;
     cases[5].options.dropout = 0.5f;
     cases[6].options.class_weights = class_weights;
+    cases[8].options.delta = 2;
+    cases[9].options.first_trained = 1;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (size_t culprit = 0; culprit < TROUBLED; culprit++) {
             unlike of[TROUBLED];

@@ -56,6 +56,10 @@ TEST(cut_without_overflow)
         ck_assert_uint_eq(bounds[k], k);
     SUCCEEDS(sluice_shards_cut, 3, SIZE_MAX / 3, NULL, SLUICE_MAX_SHARDS, bounds);
     ck_assert(bounds[10922] == 0 && bounds[10923] == 1 && bounds[SLUICE_MAX_SHARDS - 1] == 3);
+    for (size_t steps = 0; steps < 2; steps++) {
+        SUCCEEDS(sluice_shards_cut, SIZE_MAX, steps, NULL, 4, bounds);
+        ck_assert(bounds[1] == SIZE_MAX / 4 + 1 && bounds[2] == SIZE_MAX / 2 && bounds[4] == SIZE_MAX);
+    }
     SUCCEEDS(sluice_shards_cut, 0, 5, NULL, 3, bounds);
     ck_assert_uint_eq(bounds[3], 0);
 }
@@ -73,6 +77,9 @@ TEST(cut_refuses)
 
 TEST(ranks_have_all_shards)
 {
+    size_t only, all;
+    sluice_shards_of_rank(5, 0, 0, &only, &all); /* alone */
+    ck_assert(only == 0 && all == 5);
     for (size_t shards = 1; shards <= 70; shards++)
         for (size_t ranks = 1; ranks <= 70; ranks++)
             for (size_t rank = 0, next = 0; rank < ranks; rank++) {
@@ -211,6 +218,9 @@ TEST(exchanges_refuse)
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "0 shards", sluice_exchange_sum, &exchange, 0, vectors, 4, values);
     REFUSED(SLUICE_STATUS_TOO_LARGE, "sums", sluice_exchange_sum, &exchange, 2, vectors, SIZE_MAX / 2, values);
     REFUSED(SLUICE_STATUS_TOO_LARGE, "blocks", sluice_exchange_gather, &exchange, values, SIZE_MAX, values);
+    exchange.ranks = SLUICE_MAX_SHARDS + 1;
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "65537 ranks", sluice_exchange_gather, &exchange, values, 4, values);
+    exchange.ranks = 2;
     exchange.send_receive = NULL;
     REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "send_receive", sluice_exchange_gather, &exchange, values, 4, values);
     SUCCEEDS(sluice_exchange_sum, NULL, 1, vectors, 4, values);

@@ -115,7 +115,7 @@ TEST(options_refused)
         const char *part;
         sluice_trainer_options options;
     } cases[] = {
-        {"struct_size", good},        {"optimizer is 3", good},      {"schedule is 3", good},    {"loss is 2", good},
+        {"struct_size", good},        {"optimizer is 3", good},      {"schedule is 3", good},    {"loss is 5", good},
         {"every_step is 2", good},    {"rate is -1", good},          {"rate is inf", good},      {"rate is", good},
         {"momentum is 1", good},      {"beta1 is 1", good},          {"beta2 is -0.5", good},    {"epsilon is 1e-40", good},
         {"weight_decay is -1", good}, {"weight_decay is inf", good}, {"clip is -1", good},       {"label_smoothing is 1", good},
@@ -126,7 +126,7 @@ TEST(options_refused)
     cases[k++].options.struct_size = offsetof(sluice_trainer_options, class_weights);
     cases[k++].options.optimizer = (sluice_optimizer)3;
     cases[k++].options.schedule = (sluice_rate)3;
-    cases[k++].options.loss = (sluice_loss_kind)2;
+    cases[k++].options.loss = (sluice_loss_kind)5;
     cases[k++].options.every_step = 2;
     cases[k++].options.rate = -1;
     cases[k++].options.rate = INFINITY;

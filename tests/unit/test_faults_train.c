@@ -3,7 +3,8 @@
 #include "support/memory/allocator.h"
 #include "support/files.h"
 #include "support/gradients.h"
-#include "support/cases/minibatches.h"
+#include "support/cases/rank_threads.h"
+#include "support/cases/trainer_calls.h"
 #include "support/network.h"
 #include "support/suite.h"
 
@@ -458,6 +459,133 @@ TEST_LOOP(stepping, 0, 2 * TRAININGS)
             test_minibatch_free(&of.minibatches[k]);
     }
     sluice_model_destroy((sluice_model *)f.model);
+}
+
+/* ---- Ranks ----------------------------------------------------------------------------------------------------------------- */
+
+/* The n-th allocation of one rank fails: all ranks say so in the same words, none waits for another, and all go on. */
+enum { RANKS = 3, SHARDS = 7, RANK_ROWS = 7, RANK_STEPS = 3 };
+
+typedef struct rank_case {
+    call *act;
+    fixture f;
+    const sluice_exchange *exchange;
+    test_minibatch minibatch; /* this rank's rows */
+    size_t culprit;
+    long n;
+    bool fired;
+    sluice_status status;
+    sluice_error error;
+} rank_case;
+
+/* The transport is not what is tested. */
+static int exchange_unwatched(void *context, size_t to, const void *sent, size_t sent_bytes, size_t from, void *received,
+                              size_t received_bytes)
+{
+    const bool watching = test_watching;
+    test_watching = false;
+    const int result = test_send_receive(context, to, sent, sent_bytes, from, received, received_bytes);
+    test_watching = watching;
+    return result;
+}
+
+static sluice_status join(fixture *f, sluice_error *error)
+{
+    return sluice_trainer_set_exchange(f->trainer, ((rank_case *)f->made)->exchange, error);
+}
+
+/* The sum of ones, a vector of each shard's. */
+static sluice_status add_ones(fixture *f, sluice_error *error)
+{
+    enum { COUNT = 1000 };
+    static _Thread_local float ones[SHARDS][COUNT];
+    float sum[COUNT], *vectors[SHARDS];
+    for (size_t shard = 0; shard < SHARDS; shard++) {
+        vectors[shard] = ones[shard];
+        for (size_t k = 0; k < COUNT; k++)
+            ones[shard][k] = 1;
+    }
+    sluice_status status = sluice_exchange_sum(((rank_case *)f->made)->exchange, SHARDS, vectors, COUNT, sum, error);
+    for (size_t k = 0; !status && k < COUNT; k++)
+        status = sum[k] == SHARDS ? SLUICE_STATUS_OK : SLUICE_STATUS_BAD_DATA;
+    return status;
+}
+
+/* The call, once with the failure and once without. */
+static void act_on_rank(test_rank *rank)
+{
+    rank_case *of = rank->context;
+    sluice_exchange exchange = rank->exchange;
+    exchange.send_receive = exchange_unwatched;
+    of->exchange = &exchange;
+    of->f.made = of;
+    const sluice_engine_options options = engine_options();
+    OWNED_HANDLE(sluice_trainer) trainer = test_trainer_create(of->f.model, &options, of->f.options);
+    of->f.trainer = trainer;
+    if (of->act == step)
+        SUCCEEDS(sluice_trainer_set_exchange, trainer, &exchange);
+    test_snapshot before = test_snapshot_take(sluice_trainer_get_model(trainer));
+    const sluice_batch whole = of->f.minibatch->batch.batch;
+    size_t first, end;
+    sluice_shards_of_rank(SHARDS, rank->rank, RANKS, &first, &end); /* a row each */
+    of->minibatch = *of->f.minibatch;
+    of->minibatch.batch.batch.tokens = whole.tokens + first * RANK_STEPS;
+    of->minibatch.labels += first;
+    of->f.minibatch = &of->minibatch;
+    test_fired = false;
+    test_countdown = rank->rank == of->culprit ? of->n : 0;
+    test_watching = true;
+    of->status = of->act(&of->f, &of->error);
+    test_watching = false;
+    of->fired = test_fired;
+    ck_assert(!of->status || test_snapshot_same(&before, sluice_trainer_get_model(trainer)));
+    free(before.floats);
+    test_countdown = 0;
+    ck_assert_int_eq(of->act(&of->f, NULL), SLUICE_STATUS_OK);
+}
+
+/* Whether an allocation failed. */
+static bool act_on_ranks(const rank_case *base, int from_thread)
+{
+    rank_case of[RANKS];
+    for (size_t k = 0; k < RANKS; k++)
+        of[k] = *base;
+    const size_t before = test_alive;
+    test_hub hub = {.ranks = RANKS};
+    test_ranks_run(&hub, act_on_rank, of, sizeof *of, from_thread);
+    const bool fired = of[base->culprit].fired;
+    for (size_t k = 0; k < RANKS; k++) {
+        ck_assert_msg(of[k].status == (fired ? SLUICE_STATUS_NO_MEMORY : SLUICE_STATUS_OK),
+                      "allocation %ld of rank %zu: rank %zu: %s", base->n, base->culprit, k, of[k].error.message);
+        ck_assert_str_eq(of[k].error.message, of[0].error.message);
+        ck_assert(!fired || (strncmp(of[k].error.message, "rank ", 5) == 0 && of[k].error.message[5] == '0' + (int)base->culprit));
+    }
+    if (!from_thread) /* the C library keeps what it makes for threads */
+        check_leaks("ranks", base->n, before);
+    return fired;
+}
+
+static const struct {
+    const char *what;
+    call *act;
+    long least; /* allocations that it makes */
+} rank_calls[] = {{"set_exchange", join, 8}, {"sluice_exchange_sum", add_ones, 1}, {"a step of ranks", step, 6}};
+
+TEST_LOOP(ranks_fail_together, 0, 3 * RANKS * 2)
+{
+    uint64_t random = test_seed();
+    sluice_trainer_options options = trainings[0].options;
+    options.shards = SHARDS;
+    OWNED_HANDLE(sluice_model) model = make_model(&shape);
+    OWNED(test_minibatch) minibatch = test_minibatch_random(&shape, &options, RANK_ROWS, RANK_STEPS, 0, &random);
+    minibatch.batch.batch.y = minibatch.batch.batch.hn = minibatch.batch.batch.cn = NULL;
+    rank_case base = {.act = rank_calls[_i / 2 / RANKS].act,
+                      .f = {.model = model, .options = &options, .minibatch = &minibatch},
+                      .culprit = (size_t)(_i / 2 % RANKS)};
+    ck_assert(!act_on_ranks(&base, _i % 2)); /* what libraries keep is behind us then */
+    for (base.n = 1; act_on_ranks(&base, _i % 2);)
+        base.n++;
+    ck_assert_int_gt(base.n, rank_calls[_i / 2 / RANKS].least);
 }
 
 int main(void)

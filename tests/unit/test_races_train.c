@@ -3,6 +3,7 @@
  * with one thread's, so that the program is a test without a detector too. tests/unit/test_races.c says what the detector can see. */
 #include "support/gradients.h"
 #include "support/cases/minibatches.h"
+#include "support/cases/rank_threads.h"
 #include "support/suite.h"
 #include "sluice_tools.h"
 
@@ -341,6 +342,60 @@ TEST_IN("trainers", trainers_at_once, 0, COURSES)
         ck_assert_int_eq(pthread_join(got[j].thread, NULL), 0);
         check_pupil(&got[j], &want);
         pupil_free(&got[j]);
+    }
+    pupil_free(&want);
+}
+
+/* ---- Ranks ---- */
+
+/* Of a minibatch, inputs and lengths alone. */
+static void take_inputs(pupil *p)
+{
+    sluice_batch *batch = &p->minibatch.batch.batch;
+    batch->h0 = batch->c0 = NULL;
+    batch->y = batch->hn = batch->cn = NULL;
+}
+
+/* Ranks that exchange gradients on a thread of their own, while others compute those of the layers before. */
+static void learn_on_rank(test_rank *rank)
+{
+    pupil *p = rank->context;
+    const size_t rows = p->minibatch.batch.batch.rows, shards = 2 * rank->hub->ranks;
+    sluice_batch *batch = &p->minibatch.batch.batch;
+    size_t first, end, bounds[2 * TEST_RANKS_MOST + 1];
+    p->failed = sluice_shards_cut(rows, batch->steps, batch->lengths, shards, bounds, NULL) ||
+                sluice_trainer_set_exchange(p->trainer, &rank->exchange, NULL);
+    sluice_shards_of_rank(shards, rank->rank, rank->hub->ranks, &first, &end);
+    batch->x += bounds[first] * batch->steps * 6;
+    p->minibatch.labels += bounds[first] * batch->steps;
+    if (!p->failed)
+        learn(p);
+    batch->x -= bounds[first] * batch->steps * 6;
+    p->minibatch.labels -= bounds[first] * batch->steps;
+}
+
+TEST_IN("ranks", trainers_on_ranks, 2, 4)
+{
+    course of = courses[0]; /* of six inputs and labels */
+    const size_t ranks = (size_t)_i;
+    uint64_t random = test_seed();
+    of.options.shards = 2 * ranks;
+    OWNED(test_network) network = test_network_random(&of.shape, 1.5f, &random);
+    pupil want = make_pupil(&of, network.model, SLUICE_ISA_SCALAR, 1), got[TEST_RANKS_MOST];
+    take_inputs(&want);
+    learn(&want);
+    for (size_t k = 0; k < ranks; k++) {
+        got[k] = make_pupil(&of, network.model, SLUICE_ISA_SCALAR, 2);
+        take_inputs(&got[k]);
+    }
+    test_hub hub = {.ranks = ranks};
+    test_ranks_run(&hub, learn_on_rank, got, sizeof *got, 1);
+    for (size_t k = 0; k < ranks; k++) {
+        ck_assert_msg(!got[k].failed, "a step failed");
+        for (int u = 0; u < UPDATES; u++)
+            test_same_report(&got[k].reports[u], &want.reports[u]);
+        test_same_weights(sluice_trainer_get_model(got[k].trainer), sluice_trainer_get_model(want.trainer));
+        pupil_free(&got[k]);
     }
     pupil_free(&want);
 }

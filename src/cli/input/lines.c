@@ -33,7 +33,7 @@ void sl_lines_close(sl_lines *lines)
 {
     if (!lines)
         return;
-    sl_text_source_close(&lines->source);
+    sl_text_input_close(&lines->source.text);
     free(lines->bytes);
     free(lines->tokens);
     free(lines->offsets);
@@ -50,11 +50,12 @@ sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines 
     lines->use = use;
     lines->capacity = BUFFER_BYTES;
     lines->max_rows = rows < BUFFER_BYTES ? rows : BUFFER_BYTES; /* a line has at least one byte */
-    sl_exit code = sl_text_source_open(
-        path, use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead" : "to read an array, give --input without --text",
-        &lines->source);
+    sluice_error error;
+    const char *array_remedy =
+        use == SL_LINES_WEIGHTS ? "write lines CLASS<TAB>WEIGHT instead" : "to read an array, give --input without --text";
+    sl_exit code = sl_report_status(sl_text_input_open(path, array_remedy, &lines->source.text, &error), &error);
     if (!code) {
-        *total = lines->source.input.size;
+        *total = lines->source.text.input.size;
         lines->bytes = malloc(lines->capacity);
         lines->tokens = calloc(lines->capacity, sizeof *lines->tokens);
         lines->offsets = calloc(lines->max_rows, sizeof *lines->offsets);
@@ -73,7 +74,7 @@ sl_exit sl_lines_open(const char *path, size_t rows, sl_lines_use use, sl_lines 
 /* Line numbers count from the beginning of the part, and messages have to say so. */
 static sl_exit name_part(sl_lines *lines, uint64_t first)
 {
-    sl_input *input = &lines->source.input;
+    sl_input *input = &lines->source.text.input;
     const size_t bytes = strlen(input->name) + sizeof " from byte 18446744073709551615 on";
     char *name = sl_alloc(bytes);
     if (!name)
@@ -104,8 +105,8 @@ static sl_exit grow(sl_lines *lines)
         lines->bytes = bytes;
     int32_t *tokens = bytes ? realloc(lines->tokens, capacity * sizeof *tokens) : NULL;
     if (!tokens)
-        return sl_report(SL_EXIT_FAILURE, "%s: line %llu: out of memory for a line longer than %zu bytes", lines->source.input.name,
-                         (unsigned long long)lines->line + 1, lines->capacity);
+        return sl_report(SL_EXIT_FAILURE, "%s: line %llu: out of memory for a line longer than %zu bytes",
+                         lines->source.text.input.name, (unsigned long long)lines->line + 1, lines->capacity);
     lines->tokens = tokens;
     lines->capacity = capacity;
     return SL_EXIT_OK;
@@ -156,7 +157,7 @@ static bool has_more_soon(const sl_lines *lines, size_t rows)
 {
     enum { ROWS_PER_MILLISECOND = 64, MOST_MILLISECONDS = 10 };
     const size_t wait = rows / ROWS_PER_MILLISECOND;
-    return sl_text_source_is_ready(&lines->source, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
+    return sl_text_input_is_ready(&lines->source.text, wait < MOST_MILLISECONDS ? (int)wait : MOST_MILLISECONDS);
 }
 
 /* Find the lines of the batch. *used: their bytes from start, including line ends. */
@@ -173,7 +174,7 @@ static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
             continue;
         }
         scanned = held;
-        if (lines->source.ended) {
+        if (lines->source.text.ended) {
             add_last(lines, batch, *used, held - *used);
             *used = held;
             break;
@@ -192,8 +193,8 @@ static sl_exit collect(sl_lines *lines, sl_lines_batch *batch, size_t *used)
 static void note_ends(sl_lines *lines)
 {
     char count[SL_FORMAT_COUNT];
-    const char *name = lines->source.input.name;
-    if (lines->noted || !lines->source.ended || lines->start < lines->end)
+    const char *name = lines->source.text.input.name;
+    if (lines->noted || !lines->source.text.ended || lines->start < lines->end)
         return;
     lines->noted = true;
     if (lines->dropped && lines->use != SL_LINES_WEIGHTS)
@@ -220,7 +221,7 @@ static void note_nul(sl_lines *lines, const sl_lines_batch *batch, size_t used)
     const unsigned long long line = batch->first_line + row;
     lines->nul_noted = true;
     sl_report_note("%s: line %llu: found a NUL byte; if this is UTF-16, convert with iconv -f UTF-16%s -t UTF-8 FILE > NEW",
-                   lines->source.input.name, line, line == 1 && at % 2 == 0 ? "BE" : "LE");
+                   lines->source.text.input.name, line, line == 1 && at % 2 == 0 ? "BE" : "LE");
 }
 
 sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
@@ -231,7 +232,7 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     if (code)
         return code;
     batch->offsets = lines->offsets;
-    batch->begin = sl_text_source_get_position(&lines->source, lines->end - lines->start);
+    batch->begin = sl_text_input_get_position(&lines->source.text, lines->end - lines->start);
     if (used)
         note_nul(lines, batch, used);
     const unsigned char *begin = lines->bytes + lines->start;
@@ -241,14 +242,14 @@ sl_exit sl_lines_read(sl_lines *lines, sl_lines_batch *batch)
     lines->line += batch->rows;
     batch->tokens = lines->tokens;
     batch->lengths = lines->lengths;
-    batch->end = sl_text_source_get_position(&lines->source, lines->end - lines->start);
+    batch->end = sl_text_input_get_position(&lines->source.text, lines->end - lines->start);
     note_ends(lines);
     return SL_EXIT_OK;
 }
 
 bool sl_lines_is_compressed(const sl_lines *lines)
 {
-    return lines->source.gunzip != NULL;
+    return lines->source.text.is_gzip;
 }
 
 /* ---- As tokens of a model --------------------------------------------------------------------------------------------------- */
@@ -285,7 +286,7 @@ sl_exit sl_lines_check_tokens(const sl_lines *lines, const sl_lines_batch *batch
                 return sl_report(SL_EXIT_DATA,
                                  "%s: line %llu, byte %zu: expected a byte from 0 to %zu (the model's vocabulary), "
                                  "found %d; convert the text, or use another model",
-                                 lines->source.input.name, (unsigned long long)(batch->first_line + n), t + 1, vocabulary - 1,
+                                 lines->source.text.input.name, (unsigned long long)(batch->first_line + n), t + 1, vocabulary - 1,
                                  token);
         }
     return SL_EXIT_OK;

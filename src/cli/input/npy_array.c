@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 #include "cli/digest.h"
+#include "io/npy/npz_read.h"
 #include "program/format.h"
 #include "program/paths.h"
 
@@ -11,7 +12,8 @@
 sl_exit sl_npy_array_open(sl_npy_array *array)
 {
     sluice_error error;
-    return array->path ? sl_report_status(sl_npy_open(array->path, &array->reader, &array->header, &error), &error) : SL_EXIT_OK;
+    return array->path ? sl_report_status(sl_npz_open_path(array->path, &array->reader, &array->header, &error), &error)
+                       : SL_EXIT_OK;
 }
 
 void sl_npy_array_drop(sl_npy_array *array, size_t axis)
@@ -49,7 +51,7 @@ static void note_properties(const sl_npy_array *array, sl_npy_array_kind kind)
         sl_report_note("%s: %s is %s, read as whole numbers", path, array->option, name);
     if (array->header.has_more)
         sl_report_note("%s: another array follows in the file; only the first is read", path);
-    if (array->header.column_major && sl_paths_is_input_stream(array->path))
+    if (array->header.column_major && !sl_npy_is_seekable(array->reader))
         sl_report_note("%s: %s is in Fortran order and comes through a pipe, so all of it is held in memory; a file is read in "
                        "chunks",
                        path, array->option);
@@ -104,7 +106,7 @@ sl_exit sl_npy_array_allocate(sl_npy_array *array, size_t chunk, bool is_output)
     if (!array->path)
         return SL_EXIT_OK;
     array->chunk = chunk;
-    const bool stream = is_output ? sl_paths_is_output_stream(array->path) : sl_paths_is_input_stream(array->path);
+    const bool stream = is_output ? sl_paths_is_output_stream(array->path) : !sl_npy_is_seekable(array->reader);
     if (stream && array->planes > 1 && chunk < array->rows && !array->header.column_major)
         return sl_report(
             SL_EXIT_USAGE,

@@ -82,6 +82,10 @@ static sl_exit check_training_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--warmup does not go with --rate-schedule one-cycle, which has its own warm-up");
     if (o->trainer.label_smoothing > 0 && o->values)
         return sl_report(SL_EXIT_USAGE, "--label-smoothing goes with labels, not with --values");
+    if (o->loss.text && !o->values)
+        return sl_report(SL_EXIT_USAGE, "--loss goes with --values; the loss of labels is cross-entropy");
+    if (o->head_only && o->no_head)
+        return sl_report(SL_EXIT_USAGE, "--head-only trains the head; leave out --no-head");
     if (o->class_weights && o->values)
         return sl_report(SL_EXIT_USAGE, "--class-weights goes with labels, not with --values");
     if (o->epochs > MOST_EPOCHS)
@@ -106,6 +110,7 @@ static sl_exit check_paths(const sl_options *options)
         {"--validate-labels", o->validate_labels, false},
         {"--validate-values", o->validate_values, false},
         {"--class-weights", sl_train_is_balanced(o) ? NULL : o->class_weights, false},
+        {"--sample-weights", o->sample_weights, false},
         {"--from", o->from, false},
         {"--resume", same ? NULL : o->resume, false},
         {"--output", options->output, true},
@@ -135,6 +140,9 @@ static void put_defaults(sl_options *options)
     o->epochs = o->epochs ? o->epochs : SL_TRAIN_EPOCHS;
     o->trainer.shards = o->trainer.shards > 1 ? o->trainer.shards : 0; /* one is none; earlier releases recorded none */
     o->trainer.rate = o->trainer.rate > 0 ? o->trainer.rate : SL_TRAIN_RATE;
+    o->rate_schedule.text = o->rate_schedule.text ? o->rate_schedule.text : sluice_rate_get_name(SLUICE_RATE_CONSTANT);
+    o->trainer.schedule = o->rate_schedule.rate;
+    o->loss.kind = o->loss.text ? o->loss.kind : SLUICE_LOSS_SQUARED_ERROR;
     if (o->from || o->layers.list)
         return;
     o->hidden = o->hidden ? o->hidden : SL_TRAIN_HIDDEN;

@@ -44,7 +44,7 @@ static json_t *get_best(const sl_training *train)
     json_t *tallies = json_array();
     for (size_t k = 0; tallies && best->epoch && k < train->evaluation.count; k++)
         json_array_append_new(tallies, json_pack("[I I f]", (json_int_t)best->scores[k].counted, (json_int_t)best->scores[k].right,
-                                                 best->scores[k].squares));
+                                                 best->scores[k].losses));
     return json_pack("{sI ss sf sI sI so}", "epoch", (json_int_t)best->epoch, "digest", write_digest(best->digest, digest), "loss",
                      best->score.loss, "counted", (json_int_t)best->score.counted, "right", (json_int_t)best->score.right, "tally",
                      tallies);
@@ -138,7 +138,7 @@ static bool take_best(sl_training *train, json_t *object)
     json_array_foreach(tallies, k, entry)
     {
         json_int_t of, rights;
-        if (!best->scores || json_unpack(entry, "[I I F!]", &of, &rights, &best->scores[k].squares))
+        if (!best->scores || json_unpack(entry, "[I I F!]", &of, &rights, &best->scores[k].losses))
             return false;
         best->scores[k].counted = (uint64_t)of;
         best->scores[k].right = (uint64_t)rights;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/size.h"
+#include "base/value_loss.h"
 #include "cli/class_order.h"
 #include "program/interrupt.h"
 #include "program/ranks/rank_group.h"
@@ -78,12 +79,14 @@ static void count_label(sl_output_score *scores, size_t classes, const float *ou
     scores[label].right += sl_class_find(outputs, classes) == (size_t)label;
 }
 
-static void count_values(sl_output_score *scores, size_t count, const float *outputs, const float *values)
+static void count_values(const sl_training *train, sl_output_score *scores, const float *outputs, const float *values)
 {
-    for (size_t k = 0; k < count; k++) {
-        const double error = (double)outputs[k] - (double)values[k];
+    const sl_train_loss *loss = &train->options->train.loss;
+    const size_t each = loss->quantile_count ? loss->quantile_count : 1;
+    for (size_t k = 0; k < train->evaluation.count; k++) {
+        const double off = (double)outputs[k] - (double)values[k / each];
         scores[k].counted++;
-        scores[k].squares += error * error;
+        scores[k].losses += sl_loss_term(loss->kind, off, loss->delta, (double)loss->quantiles[k % each]);
     }
 }
 
@@ -98,10 +101,13 @@ static void count_outputs(sl_training *train, size_t shard)
         size_t first;
         const size_t targets = sl_minibatch_get_targets(minibatch, n - minibatch->first, &first);
         for (size_t at = first; at < first + targets; at++)
-            if (minibatch->data->labels)
+            if (minibatch->batch.sample_weights && minibatch->batch.sample_weights[at] == 0)
+                continue;
+            else if (minibatch->data->labels)
                 count_label(scores, width, evaluation->outputs + at * width, minibatch->labels[at]);
             else
-                count_values(scores, width, evaluation->outputs + at * width, minibatch->values + at * width);
+                count_values(train, scores, evaluation->outputs + at * width,
+                             minibatch->values + at * minibatch->data->target_width);
     }
 }
 
@@ -119,10 +125,14 @@ static sluice_status score_shard(const sl_training *train, const sluice_trainer_
                         .lengths = minibatch->every_step ? minibatch->lengths + minibatch->bounds[shard] : NULL,
                         .outputs = train->evaluation.outputs + first * train->evaluation.count,
                         .labels = minibatch->labels ? minibatch->labels + first : NULL,
-                        .values = minibatch->values ? minibatch->values + first * train->evaluation.count : NULL,
+                        .values = minibatch->values ? minibatch->values + first * minibatch->data->target_width : NULL,
                         .ignore = options->ignore,
                         .label_smoothing = options->label_smoothing,
-                        .class_weights = options->class_weights};
+                        .class_weights = options->class_weights,
+                        .sample_weights = minibatch->batch.sample_weights ? minibatch->batch.sample_weights + first : NULL,
+                        .delta = options->delta,
+                        .quantiles = options->quantiles,
+                        .quantile_count = options->quantile_count};
     const sluice_status status = loss.rows ? sluice_loss_compute(&loss, error) : SLUICE_STATUS_OK;
     sl_score *score = &train->evaluation.shard_scores[shard - minibatch->first_shard];
     score->loss += loss.loss * loss.weight;
@@ -186,7 +196,7 @@ static sl_exit add_scores(const sl_training *train, sl_score *score)
         sl_output_score *sum = &evaluation->scores[k % evaluation->count];
         sum->counted += all[k].counted;
         sum->right += all[k].right;
-        sum->squares += all[k].squares;
+        sum->losses += all[k].losses;
     }
     if (!code && evaluation->engine)
         code = sl_group_gather(evaluation->shard_scores, evaluation->shards * sizeof *scores, scores);

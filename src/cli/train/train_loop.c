@@ -6,6 +6,7 @@
 #include "program/progress.h"
 #include "program/ranks/rank_group.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static void show_progress(sl_training *train)
@@ -144,6 +145,37 @@ static sl_exit write_curves(const sl_training *train)
     return code;
 }
 
+/* What --rate-schedule plateau multiplies the rate by: torch's ReduceLROnPlateau with the mode min and the threshold 1e-4, relative,
+ * and its least change of a rate, 1e-8. All epochs are in the curve, so a resumed run finds the same. */
+static double get_rate_factor(const sl_training *train)
+{
+    static const double THRESHOLD = 1e-4, LEAST_CHANGE = 1e-8;
+    const sl_train_schedule *schedule = &train->options->train.rate_schedule;
+    double best = INFINITY, factor = 1;
+    size_t waited = 0;
+    for (size_t k = 0; k < train->curve.count; k++) {
+        const sl_epoch *epoch = &train->curve.epochs[k];
+        const double loss = train->dataset.validation ? epoch->validation.loss : epoch->training.loss;
+        const bool is_better = loss < best * (1 - THRESHOLD);
+        best = is_better ? loss : best;
+        waited = is_better ? 0 : waited + 1;
+        if (waited <= schedule->patience)
+            continue;
+        const double change = train->options->train.trainer.rate * factor * (1 - schedule->factor);
+        factor *= change > LEAST_CHANGE ? schedule->factor : 1;
+        waited = 0;
+    }
+    return factor;
+}
+
+static sl_exit adjust_rate(const sl_training *train)
+{
+    sluice_error error;
+    return train->options->train.rate_schedule.factor > 0
+               ? sl_report_status(sluice_trainer_set_rate_factor(train->trainer, get_rate_factor(train), &error), &error)
+               : SL_EXIT_OK;
+}
+
 /* All batches of the epoch are done. A checkpoint that is written before the evaluation has the position behind the last batch, so
  * that a resumed run evaluates first. */
 static sl_exit end_epoch(sl_training *train)
@@ -152,6 +184,7 @@ static sl_exit end_epoch(sl_training *train)
     epoch.training.loss /= train->position.sum.weight > 0 ? train->position.sum.weight : 1;
     sl_exit code = train->dataset.validation ? sl_train_evaluate(train, &epoch.validation) : SL_EXIT_OK;
     code = code ? code : sl_curve_add(&train->curve, &epoch);
+    code = code ? code : adjust_rate(train);
     if (code)
         return code;
     train->position.epoch++;

@@ -52,6 +52,11 @@ static void note_course(const sl_training *train, uint64_t updates)
             "--warmup %llu is no less than the %llu updates of %zu epochs, so that the rate only rises; usual are 1 %% to "
             "10 %% of them",
             (unsigned long long)o->trainer.warmup_steps, (unsigned long long)updates, o->epochs);
+    if (o->rate_schedule.factor > 0 && o->epochs <= o->rate_schedule.patience + 2)
+        sl_report_note(
+            "--rate-schedule plateau waits for more than %zu epochs without improvement, so that %zu epochs do not lower the "
+            "rate; usual is a tenth of --epochs",
+            o->rate_schedule.patience, o->epochs);
     if (o->validate_share > SHARE_MOST)
         sl_report_note("--validate-share %g leaves %zu rows for training; usual are 0.05 to 0.3", o->validate_share, rows);
 }

@@ -102,6 +102,7 @@ static const struct {
     {"--lengths", offsetof(sl_options, lengths), true},
     {"--labels", offsetof(sl_options, train.labels), true},
     {"--values", offsetof(sl_options, train.values), true},
+    {"--sample-weights", offsetof(sl_options, train.sample_weights), true},
     {"--validate", offsetof(sl_options, train.validate), true},
     {"--validate-lengths", offsetof(sl_options, train.validate_lengths), true},
     {"--validate-labels", offsetof(sl_options, train.validate_labels), true},

@@ -12,13 +12,27 @@
 
 enum { SCORE_BYTES = 96, NAME_COLUMNS = 24 };
 
+/* What the loss of --values is called, and its key in JSON. */
+typedef struct loss_name {
+    const char *words, *key;
+} loss_name;
+
+static const loss_name *get_loss(const sl_training *train)
+{
+    static const loss_name names[] = {[SLUICE_LOSS_SQUARED_ERROR] = {"mean squared error", "mean_squared_error"},
+                                      [SLUICE_LOSS_ABSOLUTE_ERROR] = {"mean absolute error", "mean_absolute_error"},
+                                      [SLUICE_LOSS_HUBER] = {"mean Huber loss", "mean_huber_loss"},
+                                      [SLUICE_LOSS_QUANTILE] = {"mean quantile loss", "mean_quantile_loss"}};
+    return &names[train->options->train.loss.kind];
+}
+
 static const char *describe(const sl_training *train, const sl_score *score, char text[SCORE_BYTES])
 {
     if (train->curve.has_classes)
         snprintf(text, SCORE_BYTES, score->loss < 1e6 ? "loss %.4f, accuracy %.2f %%" : "loss %.4g, accuracy %.2f %%", score->loss,
                  100 * sl_score_get_accuracy(score));
     else
-        snprintf(text, SCORE_BYTES, "mean squared error %.6g", score->loss);
+        snprintf(text, SCORE_BYTES, "%s %.6g", get_loss(train)->words, score->loss);
     return text;
 }
 
@@ -86,9 +100,9 @@ static double get_accuracy(const sl_output_score *score)
     return score->counted ? (double)score->right / (double)score->counted : 0;
 }
 
-static double get_error(const sl_output_score *score)
+static double get_mean_loss(const sl_output_score *score)
 {
-    return score->counted ? score->squares / (double)score->counted : 0;
+    return score->counted ? score->losses / (double)score->counted : 0;
 }
 
 /* What the validation rows were computed with. */
@@ -109,6 +123,18 @@ static json_t *score_to_json(const sl_training *train, const sl_score *score)
     return object;
 }
 
+static json_t *output_to_json(const sl_training *train, size_t k)
+{
+    const sl_train_loss *loss = &train->options->train.loss;
+    const size_t each = loss->quantile_count ? loss->quantile_count : 1;
+    json_t *object = json_pack("{sI sf}", "output", (json_int_t)k, get_loss(train)->key, get_mean_loss(&train->best.scores[k]));
+    if (object && loss->quantile_count) {
+        json_object_set_new(object, "value", json_integer((json_int_t)(k / each)));
+        json_object_set_new(object, "quantile", json_real((double)loss->quantiles[k % each]));
+    }
+    return object;
+}
+
 static json_t *scores_to_json(const sl_training *train)
 {
     json_t *list = json_array();
@@ -119,7 +145,7 @@ static json_t *scores_to_json(const sl_training *train)
                                         ? json_pack("{so sf sI sI}", "class", sl_json_string(get_name(train, k, index)), "accuracy",
                                                     get_accuracy(score), "right", (json_int_t)score->right, "counted",
                                                     (json_int_t)score->counted)
-                                        : json_pack("{sI sf}", "output", (json_int_t)k, "mean_squared_error", get_error(score)));
+                                        : output_to_json(train, k));
     }
     return list;
 }
@@ -130,6 +156,10 @@ static json_t *summary_to_json(const sl_training *train)
     json_t *object = json_pack("{so sI sI sI so}", "model", sl_json_string(train->options->output), "epochs",
                                (json_int_t)train->position.epoch, "best_epoch", (json_int_t)train->best.epoch, "steps",
                                (json_int_t)train->position.step, "training", score_to_json(train, &epoch->training));
+    if (object && !train->curve.has_classes)
+        json_object_set_new(object, "loss", json_string(sluice_loss_get_name(train->options->train.loss.kind)));
+    if (object && train->options->train.head_only)
+        json_object_set_new(object, "head_only", json_true());
     if (object && train->class_weights.values) {
         json_t *weights = json_array();
         for (size_t k = 0; weights && k < train->shape.classes; k++)
@@ -151,12 +181,12 @@ static void print_scores(const sl_training *train)
 {
     char index[SL_FORMAT_COUNT], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
     sl_format_print_name(train->curve.has_classes ? "class" : "output", NAME_COLUMNS, stdout);
-    printf(train->curve.has_classes ? "accuracy       right          of\n" : "mean squared error\n");
+    printf("%s\n", train->curve.has_classes ? "accuracy       right          of" : get_loss(train)->words);
     for (size_t k = 0; k < train->evaluation.count; k++) {
         const sl_output_score *score = &train->best.scores[k];
         sl_format_print_name(get_name(train, k, index), NAME_COLUMNS, stdout);
         if (!train->curve.has_classes)
-            printf("%.6g\n", get_error(score));
+            printf("%.6g\n", get_mean_loss(score));
         else if (score->counted)
             printf("%6.2f %% %11s %11s\n", 100 * get_accuracy(score), sl_format_count(score->right, right),
                    sl_format_count(score->counted, of));
@@ -184,6 +214,8 @@ sl_exit sl_train_summarize(const sl_training *train)
     sl_format_print_clean(train->options->output, SIZE_MAX, stdout);
     printf("\nepoch         %" PRIu64 " of %" PRIu64 " (%s steps in all)\n", train->best.epoch, train->position.epoch,
            sl_format_count(train->position.step, count));
+    if (train->options->train.head_only)
+        printf("trained       the last dense layer alone\n");
     print_score(train, "training", &epoch->training);
     if (train->dataset.validation) {
         print_score(train, "validation", &epoch->validation);

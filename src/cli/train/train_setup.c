@@ -21,7 +21,7 @@ static sl_exit choose_classes(const sl_training *train, size_t *classes)
     if (!data->labels) {
         if (o->classes)
             return sl_report(SL_EXIT_USAGE, "--classes goes with --labels; with --values the data give the number of outputs");
-        *classes = o->no_head ? 0 : data->target_width;
+        *classes = o->no_head ? 0 : data->target_width * (o->loss.quantile_count ? o->loss.quantile_count : 1);
         return SL_EXIT_OK;
     }
     const size_t found = o->text ? train->dataset.labels.count : sl_data_count_numbers(data, true, &row);
@@ -120,9 +120,10 @@ static sl_exit check_counted(const sl_training *train, const sl_data *data, cons
     for (size_t k = 0; k < order->count; k++)
         if (sl_data_is_counted(data, order->all[k], train->options->train.every_step))
             return SL_EXIT_OK;
-    return sl_report(SL_EXIT_DATA,
-                     "%s: none of the %zu rows for %s has a target that counts: all are ignored, or the rows have no steps",
-                     sl_report_input(data->target_path), order->count, order == &train->dataset.order ? "training" : "validation");
+    return sl_report(
+        SL_EXIT_DATA,
+        "%s: none of the %zu rows for %s has a target that counts: all are ignored or of weight 0, or the rows have no steps",
+        sl_report_input(data->target_path), order->count, order == &train->dataset.order ? "training" : "validation");
 }
 
 /* Refuse, before the first epoch, names that a model file cannot have, by saving the model to /dev/null. */
@@ -149,6 +150,10 @@ static sl_exit check_network(const sl_training *train, const sluice_model *model
     if (options->trainer.dropout > 0 && shape->layers < 2)
         return sl_report(SL_EXIT_USAGE,
                          "--dropout applies between layers, and there is only one layer; give --layers 2, or leave out --dropout");
+    const size_t each = options->loss.quantile_count ? options->loss.quantile_count : 1;
+    if (train->outputs % each)
+        return sl_report(SL_EXIT_DATA, "--loss: the model has %zu outputs; expected a multiple of the %zu quantiles",
+                         train->outputs, each);
     if (options->truncate && (!every_step || shape->directions > 1))
         return sl_report(SL_EXIT_USAGE,
                          "--truncate needs targets for every step, and one direction: the gradient of a target at the end of a "
@@ -159,9 +164,9 @@ static sl_exit check_network(const sl_training *train, const sluice_model *model
                          sl_report_input(train->dataset.validate_data.target_path), every_step ? "for every step" : "for each row");
     const bool may_change = options->from && !options->resume && !options->new_head && sl_new_head_is_possible(model);
     const char *remedy = may_change ? "; --new-head makes a head for the data's" : "";
-    sl_exit code = sl_data_check(&train->dataset.data, shape, train->outputs, remedy);
+    sl_exit code = sl_data_check(&train->dataset.data, shape, train->outputs / each, remedy);
     if (!code && train->dataset.validation == &train->dataset.validate_data)
-        code = sl_data_check(&train->dataset.validate_data, shape, train->outputs, remedy);
+        code = sl_data_check(&train->dataset.validate_data, shape, train->outputs / each, remedy);
     code = code ? code : check_counted(train, &train->dataset.data, &train->dataset.order);
     if (!code && train->dataset.validation)
         code = check_counted(train, train->dataset.validation, &train->dataset.validation_order);
@@ -191,6 +196,17 @@ static uint64_t count_updates(sl_training *train)
     return updates;
 }
 
+/* The last dense layer, which --head-only trains alone. */
+static sl_exit find_head(const sluice_model *model, size_t *layer)
+{
+    const sluice_network network = sl_model_network(model);
+    size_t k = network.layer_count;
+    while (k && network.layers[k - 1].kind != SLUICE_LAYER_DENSE)
+        k--;
+    *layer = k ? k - 1 : 0;
+    return k ? SL_EXIT_OK : sl_report(SL_EXIT_DATA, "--head-only needs a model with a dense layer, and this one has none");
+}
+
 static sl_exit make_trainer(sl_training *train, const sluice_model *model)
 {
     const sl_train_options *o = &train->options->train;
@@ -204,7 +220,13 @@ static sl_exit make_trainer(sl_training *train, const sluice_model *model)
     sl_train_note_options(train, updates);
     sluice_trainer_options options = o->trainer;
     options.total_steps = options.schedule ? updates : 0;
-    options.loss = train->dataset.data.labels ? SLUICE_LOSS_CROSS_ENTROPY : SLUICE_LOSS_SQUARED_ERROR;
+    options.loss = train->dataset.data.labels ? SLUICE_LOSS_CROSS_ENTROPY : o->loss.kind;
+    options.delta = o->loss.delta;
+    options.quantiles = o->loss.quantile_count ? o->loss.quantiles : NULL;
+    options.quantile_count = o->loss.quantile_count;
+    const sl_exit code = o->head_only ? find_head(model, &options.first_trained) : SL_EXIT_OK;
+    if (code)
+        return code;
     options.every_step = sl_dataset_has_step_targets(&train->dataset, train->options);
     options.ignore = SL_LABEL_IGNORED;
     options.class_weights = train->class_weights.values;

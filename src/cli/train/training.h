@@ -13,7 +13,7 @@
 /** Evaluation results of one class; of --values, of one output. */
 typedef struct sl_output_score {
     uint64_t counted, right;
-    double squares; /* sum of squared errors */
+    double losses; /* of --values: the sum */
 } sl_output_score;
 
 /** The evaluation of the model on the validation rows (train_evaluate.c). */
@@ -27,7 +27,7 @@ typedef struct sl_evaluation {
     size_t shards;           /* most of a rank */
     sl_score *shard_scores;  /* [shards], of the rows of this rank's shards, then zeros; with `engine` */
     sl_output_score *parts;  /* [part_count][count], of which `scores` are the sums */
-    size_t part_count;       /* `shards`, likewise, as sums of squares have to be added in one order; of classes 1 */
+    size_t part_count;       /* `shards`, likewise, as sums of losses have to be added in one order; of classes 1 */
 } sl_evaluation;
 
 /** The best epoch so far (train_best.c). */

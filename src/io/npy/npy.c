@@ -7,8 +7,10 @@
 #include "io/npy/npy_header.h"
 #include "io/npy/shape.h"
 #include "io/output.h"
+#include "io/zip/inflate_input.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied between file and memory without conversion");
@@ -70,11 +72,16 @@ static sluice_status fail_magic(const sl_input *input, const unsigned char *fixe
                         sl_npy_guess(begin, got + more, text));
 }
 
-/* Read and check the magic and the version. */
-static sluice_status read_magic(const sl_input *input, unsigned char fixed[SL_NPY_FIXED_BYTES], sluice_error *error)
+/* Read and check the magic and the version. Of gzip data they are those of what the data hold. */
+static sluice_status read_magic(sl_input *input, unsigned char fixed[SL_NPY_FIXED_BYTES], sluice_error *error)
 {
     size_t got;
-    const sluice_status status = sl_input_read(input, 0, fixed, SL_NPY_FIXED_BYTES, &got, error);
+    sluice_status status = sl_input_read(input, 0, fixed, SL_NPY_FIXED_BYTES, &got, error);
+    if (status == SLUICE_STATUS_OK && !input->filter && got == SL_NPY_FIXED_BYTES && memcmp(fixed, "\x1f\x8b", 2) == 0) {
+        status = sl_input_gunzip(input, fixed, got, error);
+        if (status == SLUICE_STATUS_OK)
+            status = sl_input_read(input, 0, fixed, SL_NPY_FIXED_BYTES, &got, error);
+    }
     if (status != SLUICE_STATUS_OK)
         return status;
     if (!got || memcmp(fixed, SL_NPY_MAGIC, sl_size_min(got, SL_NPY_MAGIC_BYTES)) != 0)
@@ -83,7 +90,7 @@ static sluice_status read_magic(const sl_input *input, unsigned char fixed[SL_NP
 }
 
 /* Read magic, version and length; *text_at and *text_bytes are set to the place of the dict literal. */
-static sluice_status read_fixed(const sl_input *input, size_t *text_at, size_t *text_bytes, sluice_error *error)
+static sluice_status read_fixed(sl_input *input, size_t *text_at, size_t *text_bytes, sluice_error *error)
 {
     unsigned char fixed[SL_NPY_FIXED_BYTES], length[4] = {0};
     sluice_status status = read_magic(input, fixed, error);
@@ -125,18 +132,21 @@ static sluice_status read_header(sl_npy_reader *reader, sluice_error *error)
     return status;
 }
 
-/* Check what follows the data in the file: nothing, or another array. */
-static sluice_status check_rest(sl_npy_reader *reader, size_t end, sluice_error *error)
+/* Check that nothing follows the data at byte `end`, or another array does, in *has_more. Reading on also finds what is wrong at the end
+ * of compressed data. */
+static sluice_status check_rest(const sl_npy_reader *reader, size_t end, bool *has_more, sluice_error *error)
 {
-    const size_t more = reader->input.size - end;
     char magic[SL_NPY_MAGIC_BYTES];
-    size_t got = 0;
-    const sluice_status status = more ? sl_input_read(&reader->input, end, magic, sizeof magic, &got, error) : SLUICE_STATUS_OK;
-    reader->header.has_more = got == sizeof magic && memcmp(magic, SL_NPY_MAGIC, sizeof magic) == 0;
-    if (status != SLUICE_STATUS_OK || !more || reader->header.has_more)
+    size_t got;
+    const sluice_status status = sl_input_read(&reader->input, end, magic, sizeof magic, &got, error);
+    *has_more = got == sizeof magic && memcmp(magic, SL_NPY_MAGIC, sizeof magic) == 0;
+    if (status != SLUICE_STATUS_OK || !got || *has_more)
         return status;
+    char more[32] = "more";
+    if (reader->input.regular)
+        snprintf(more, sizeof more, "%zu more", reader->input.size - end);
     return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, reader->input.name, end,
-                        "expected the end of the file after %zu bytes of data, found %zu more; if they mean nothing, save "
+                        "expected the end of the file after %zu bytes of data, found %s; if they mean nothing, save "
                         "the array again: numpy.save('x.npy', numpy.load(FILE))",
                         end - reader->data_at, more);
 }
@@ -148,7 +158,7 @@ static sluice_status check_size(sl_npy_reader *reader, sluice_error *error)
     if (!input->regular)
         return SLUICE_STATUS_OK;
     if (input->size >= reader->data_at && input->size - reader->data_at >= bytes)
-        return check_rest(reader, reader->data_at + bytes, error);
+        return check_rest(reader, reader->data_at + bytes, &reader->header.has_more, error);
     return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, input->size,
                         "the file ends here, expected %zu bytes of data from byte %zu on; was it cut short?", bytes,
                         reader->data_at);
@@ -193,7 +203,8 @@ static sluice_status check_place(const char *name, bool positional, size_t next,
                        count, first, elements);
     if (!positional && first != next)
         return sl_fail(error, SLUICE_STATUS_UNSUPPORTED,
-                       "%s: expected element %zu next, asked for %zu; a pipe cannot go back, use a file", name, next, first);
+                       "%s: expected element %zu next, asked for %zu; a pipe, or compressed data, cannot go back; use a plain file",
+                       name, next, first);
     return SLUICE_STATUS_OK;
 }
 
@@ -220,6 +231,12 @@ static sluice_status read_raw(sl_npy_reader *reader, size_t first, size_t count,
     }
     if (got < bytes)
         return fail_short(reader, first * reader->element_bytes + got, error);
+    if (reader->input.filter && !reader->held && count && first + count == header->elements) {
+        bool has_more;
+        const sluice_status status = check_rest(reader, at + bytes, &has_more, error);
+        if (status != SLUICE_STATUS_OK)
+            return status;
+    }
     if (header->big_endian)
         sl_npy_swap(header->type, data, count);
     return SLUICE_STATUS_OK;
@@ -284,6 +301,11 @@ sluice_status sl_npy_read(sl_npy_reader *reader, size_t first, size_t count, voi
     return status;
 }
 
+bool sl_npy_is_seekable(const sl_npy_reader *reader)
+{
+    return reader->input.regular;
+}
+
 const sl_npy_loss *sl_npy_get_loss(const sl_npy_reader *reader)
 {
     return &reader->loss;
@@ -291,24 +313,47 @@ const sl_npy_loss *sl_npy_get_loss(const sl_npy_reader *reader)
 
 /* ---- Fortran order --------------------------------------------------------------------------------------------------------- */
 
-/* Read all data of a pipe into memory. */
-static sluice_status hold(sl_npy_reader *reader, sluice_error *error)
+/* Read all data of a pipe into memory, which grows as they come: the header may promise more than there is. */
+static sluice_status read_all(sl_npy_reader *reader, sluice_error *error)
 {
+    enum { FIRST = 1 << 20 };
     const size_t bytes = reader->header.elements * reader->element_bytes;
-    unsigned char *held = sl_alloc(bytes);
-    if (!held)
-        return sl_fail(error, SLUICE_STATUS_NO_MEMORY,
-                       "%s: out of memory for %zu bytes: an array in Fortran order comes through a pipe only as a whole; name a "
-                       "file, or save numpy.ascontiguousarray(a)",
-                       reader->input.name, bytes);
-    size_t got;
-    sluice_status status = sl_input_read(&reader->input, reader->data_at, held, bytes, &got, error);
-    if (status == SLUICE_STATUS_OK && got < bytes)
-        status = fail_short(reader, got, error);
-    if (status == SLUICE_STATUS_OK)
-        reader->held = held;
-    else
-        sl_free(held);
+    size_t room = 0, held = 0;
+    while (held < bytes) {
+        room = sl_size_min(bytes, sl_size_max(FIRST, room > bytes / 2 ? bytes : 2 * room));
+        unsigned char *larger = sl_alloc(room);
+        if (!larger)
+            return sl_fail(
+                error, SLUICE_STATUS_NO_MEMORY,
+                "%s: out of memory for %zu bytes: an array in Fortran order comes through a pipe, or compressed, only as a "
+                "whole; name a plain file, or save numpy.ascontiguousarray(a)",
+                reader->input.name, bytes);
+        if (held)
+            memcpy(larger, reader->held, held);
+        sl_free(reader->held);
+        reader->held = larger;
+        size_t got;
+        const sluice_status status =
+            sl_input_read(&reader->input, reader->data_at + held, reader->held + held, room - held, &got, error);
+        if (status != SLUICE_STATUS_OK)
+            return status;
+        held += got;
+        if (held < room)
+            return fail_short(reader, held, error);
+    }
+    bool has_more;
+    return reader->input.filter ? check_rest(reader, reader->data_at + bytes, &has_more, error) : SLUICE_STATUS_OK;
+}
+
+sluice_status sl_npy_hold(sl_npy_reader *reader, sluice_error *error)
+{
+    if (reader->input.regular || reader->held)
+        return SLUICE_STATUS_OK;
+    const sluice_status status = read_all(reader, error);
+    if (status != SLUICE_STATUS_OK) {
+        sl_free(reader->held);
+        reader->held = NULL;
+    }
     return status;
 }
 
@@ -395,7 +440,7 @@ static sluice_status prepare_columns(sl_npy_reader *reader, sluice_error *error)
         if (!reader->converted)
             status = sl_fail_memory(error, "converting a .npy file", BLOCK * sizeof *reader->converted);
     }
-    return status == SLUICE_STATUS_OK && !reader->input.regular && !reader->held ? hold(reader, error) : status;
+    return status == SLUICE_STATUS_OK ? sl_npy_hold(reader, error) : status;
 }
 
 sluice_status sl_npy_read_columns(sl_npy_reader *reader, size_t planes, size_t rows, size_t first, size_t count, void *data,

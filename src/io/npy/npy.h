@@ -19,7 +19,7 @@ typedef struct sl_npy_reader sl_npy_reader;
 typedef struct sl_npy_writer sl_npy_writer;
 
 /** Open a file ("-": standard input) and check its header, and for a regular file that its size is header + data exactly, or that
- *  another array follows. NO_INPUT, IO, NO_MEMORY, BAD_DATA with the byte offset; for what is no .npy file, but gzip, zip or text
+ *  another array follows. gzip data of a .npy file are decompressed while they are read, forward only. NO_INPUT, IO, NO_MEMORY, BAD_DATA with the byte offset; for what is no .npy file, but zip or text
  *  for example, with the command that makes one. */
 sluice_status sl_npy_open(const char *path, sl_npy_reader **reader, sl_npy_header *header, sluice_error *error);
 
@@ -41,6 +41,12 @@ sluice_status sl_npy_read(sl_npy_reader *reader, size_t first, size_t count, voi
  *  whole array is read into memory. Errors likewise, and NO_MEMORY. */
 sluice_status sl_npy_read_columns(sl_npy_reader *reader, size_t planes, size_t rows, size_t first, size_t count, void *data,
                                   sluice_error *error);
+
+/** Before such reads: of a pipe read the whole array into memory, which grows as the data come. NO_MEMORY, BAD_DATA, IO. */
+sluice_status sl_npy_hold(sl_npy_reader *reader, sluice_error *error);
+
+/** Whether any element can be read at any time: not of a pipe, and not of compressed data, which are read forward only. */
+bool sl_npy_is_seekable(const sl_npy_reader *reader);
 
 /** The first loss of the conversions so far; lives as long as the reader. */
 const sl_npy_loss *sl_npy_get_loss(const sl_npy_reader *reader);

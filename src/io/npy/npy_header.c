@@ -236,14 +236,14 @@ const char *sl_npy_guess(const void *begin, size_t bytes, char text[SL_NPY_GUESS
         return "empty; save the array again with numpy.save";
     switch (sl_content_find(begin, bytes)) {
     case SL_CONTENT_GZIP:
-        return "gzip; unpack it first: gunzip -c < FILE > x.npy";
+        return bytes < SL_NPY_FIXED_BYTES ? "gzip data that are cut short; download or compress the file again"
+                                          : "gzip data in gzip data; unpack it first: gunzip -c < FILE > x.npy.gz";
     case SL_CONTENT_XZ:
     case SL_CONTENT_BZIP2:
     case SL_CONTENT_ZSTD:
         return "compressed (xz, bzip2 or zstd); unpack it first with that program's -dc < FILE > x.npy";
     case SL_CONTENT_ZIP: /* these few bytes do not show which kind */
-        return "a zip archive, as .npz is; take an array out of it: python3 -c \"import numpy; a = numpy.load('FILE'); "
-               "print(a.files); numpy.save('x.npy', a[a.files[0]])\"";
+        return "a zip archive, as .npz is; name an array of it, FILE.npz:NAME";
     case SL_CONTENT_HDF5:
         return "HDF5; read the array with h5py and save it: numpy.save('x.npy', h5py.File('FILE')['NAME'][()])";
     case SL_CONTENT_MATLAB:

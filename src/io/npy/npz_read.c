@@ -2,9 +2,13 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/label.h"
+#include "io/resolve.h"
+#include "io/zip/inflate_input.h"
 #include "io/zip/zip.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define SUFFIX ".npy"
 enum { SUFFIX_BYTES = sizeof SUFFIX - 1, SIGNATURE_BYTES = 2 };
@@ -82,17 +86,39 @@ const char *sl_npz_get_name(const sl_npz_reader *reader, size_t index, size_t *b
     return member->name;
 }
 
+/* The names of the archive's arrays, for a message. */
+static sl_label_list list_names(const sl_npz_reader *reader)
+{
+    sl_label_list list = {0};
+    for (size_t k = 0; k < sl_npz_count(reader); k++) {
+        size_t bytes;
+        const char *name = sl_npz_get_name(reader, k, &bytes);
+        sl_label_list_add(&list, name, bytes, "");
+    }
+    return list;
+}
+
+/* The member's bytes as an input of their own. */
+static sluice_status open_part(const sl_npz_reader *reader, const sl_zip_member *member, const char *file, sl_input *part,
+                               sluice_error *error)
+{
+    const bool is_deflated = sl_zip_is_deflated(member);
+    sluice_status status = is_deflated ? SLUICE_STATUS_OK : sl_zip_check_crc(reader->zip, member, error);
+    if (!status)
+        status = sl_input_open_part(&reader->input, member->data_at, member->stored_bytes, file, part, error);
+    return status || !is_deflated ? status : sl_input_inflate(part, member->bytes, member->crc, error);
+}
+
 static sluice_status open_member(const sl_npz_reader *reader, const char *file, sl_npy_reader **array, sl_npy_header *header,
                                  sluice_error *error)
 {
     const sl_zip_member *member = sl_zip_find(reader->zip, file, strlen(file));
     if (!member)
-        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: the archive has no member \"%s\"; write it by numpy.savez",
-                       reader->input.name, file);
-    sluice_status status = sl_zip_check_crc(reader->zip, member, error);
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: the archive has no member \"%s\"; %s%s; write it by numpy.savez",
+                       reader->input.name, sl_label_get(file).text, sl_npz_count(reader) ? "it has the arrays " : "it is empty",
+                       list_names(reader).text);
     sl_input part;
-    if (!status)
-        status = sl_input_open_part(&reader->input, member->data_at, member->bytes, file, &part, error);
+    const sluice_status status = open_part(reader, member, file, &part, error);
     return status ? status : sl_npy_open_input(&part, array, header, error);
 }
 
@@ -107,6 +133,40 @@ sluice_status sl_npz_open_array(const sl_npz_reader *reader, const char *name, s
     memcpy(file, name, length);
     memcpy(file + length, SUFFIX, SUFFIX_BYTES + 1);
     const sluice_status status = open_member(reader, file, array, header, error);
+    sl_free(file);
+    return status;
+}
+
+/* Where in a path the name of an array begins, behind ".npz:"; NULL: nowhere. */
+static const char *find_name(const char *path)
+{
+    static const char mark[] = ".npz:";
+    const char *at = strstr(path, mark);
+    return at && at > path ? at + strlen(mark) : NULL;
+}
+
+bool sl_npz_is_path(const char *path)
+{
+    sl_resolved found;
+    return find_name(path) && !(sl_resolve(path, STDIN_FILENO, &found) == 0 && found.exists);
+}
+
+sluice_status sl_npz_open_path(const char *path, sl_npy_reader **array, sl_npy_header *header, sluice_error *error)
+{
+    *array = NULL;
+    if (!sl_npz_is_path(path))
+        return sl_npy_open(path, array, header, error);
+    const char *name = find_name(path);
+    const size_t length = (size_t)(name - path);
+    char *file = sl_alloc(length);
+    if (!file)
+        return sl_fail_memory(error, "a file name", length);
+    memcpy(file, path, length - 1);
+    sl_npz_reader *reader;
+    sluice_status status = sl_npz_open(file, &reader, error);
+    if (!status)
+        status = sl_npz_open_array(reader, name, array, header, error);
+    sl_npz_close(reader);
     sl_free(file);
     return status;
 }

@@ -1,6 +1,6 @@
 /* sluice_trainer_save and sluice_trainer_load: a trainer as a safetensors file. Its weights are named and laid out as a model's;
  * after them, [name].first and [name].second hold the optimiser's moments, if it has any. Options and the number of steps are
- * metadata, class weights and the states of streams are tensors if there are any, and the note is a tensor of bytes, because
+ * metadata, class weights, quantiles and the states of streams are tensors if there are any, and the note is a tensor of bytes, because
  * text need not be UTF-8. Read as hostile input. */
 #include "base/error.h"
 #include "base/memory.h"
@@ -21,7 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char note_name[] = "note", weights_name[] = "class_weights";
+static const char note_name[] = "note", weights_name[] = "class_weights", quantiles_name[] = "note.quantiles";
 /* Named after the tensor "note", so that sluice_model_load does not take them for a layer behind the head
  * (sl_names_is_of_tensor). */
 static const char *const states_names[2] = {"note.streams.h", "note.streams.c"};
@@ -157,6 +157,8 @@ static void put_all(sl_writer *writer, const sluice_trainer *trainer, const slui
     put_moments(writer, trainer);
     if (trainer->class_weights)
         sl_model_file_put_finite(writer, weights_name, &trainer->model->shape.classes, 1, trainer->class_weights);
+    if (trainer->options.quantile_count)
+        sl_model_file_put_finite(writer, quantiles_name, &trainer->options.quantile_count, 1, trainer->quantiles);
     if (streams)
         sl_streams_put(writer, streams, states_names);
     sl_writer_put_bytes(writer, note_name, note_bytes);
@@ -169,6 +171,7 @@ static void write_all(sl_writer *writer, const sluice_trainer *trainer, const sl
     write_moments(writer, trainer);
     if (trainer->class_weights)
         sl_writer_write(writer, trainer->class_weights, trainer->model->shape.classes * sizeof(float));
+    sl_writer_write(writer, trainer->quantiles, trainer->options.quantile_count * sizeof(float));
     if (streams)
         sl_streams_write(writer, streams);
     sl_writer_write(writer, note, note_bytes);
@@ -181,7 +184,7 @@ sluice_status sluice_trainer_save(const sluice_trainer *trainer, const sluice_st
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_save: %s is NULL", trainer ? "path" : "trainer");
     if (streams && !sl_streams_fit(streams, trainer->model->network))
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_trainer_save: the streams are of a network of another shape");
-    const sl_checkpoint_options options = {.options = trainer->options, .step = trainer->step};
+    const sl_checkpoint_options options = {.options = trainer->options, .step = trainer->step, .rate_factor = trainer->rate_factor};
     const size_t note_bytes = note ? strlen(note) : 0;
     sl_writer writer = {.error = error};
     sl_checkpoint_options_put(&writer, &options);
@@ -249,19 +252,20 @@ static sluice_status check_all_used(const sl_tensor_source *source, sluice_error
                   : SLUICE_STATUS_OK;
 }
 
-/* The class weights, NULL if the file has none or the model has no classes for them; the caller frees them. */
-static sluice_status read_class_weights(const sl_tensor_source *source, size_t classes, float **weights, sluice_error *error)
+/* Floats of an option, NULL if there are none; the caller frees them. */
+static sluice_status read_floats(const sl_tensor_source *source, const char *name, size_t count, float **floats,
+                                 sluice_error *error)
 {
     sl_tensor *tensor;
-    *weights = NULL;
-    if (!classes || !sl_source_find(source, weights_name))
+    *floats = NULL;
+    if (!count)
         return SLUICE_STATUS_OK;
-    const sluice_status status = find_row(source, weights_name, "F32", classes, &tensor, error);
+    const sluice_status status = find_row(source, name, "F32", count, &tensor, error);
     if (status)
         return status;
-    *weights = sl_alloc_array(classes, sizeof **weights);
-    return *weights ? sl_source_read(source, tensor, 0, classes, *weights, NULL, error)
-                    : sl_fail_memory(error, "a checkpoint's class weights", classes * sizeof **weights);
+    *floats = sl_alloc_array(count, sizeof **floats);
+    return *floats ? sl_source_read(source, tensor, 0, count, *floats, NULL, error)
+                   : sl_fail_memory(error, "the options of a checkpoint", count * sizeof **floats);
 }
 
 /* Options that a trainer of the model may have. */
@@ -274,26 +278,41 @@ static sluice_status check_options(const sl_tensor_source *source, const sluice_
     return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: metadata: %s; take another checkpoint", source->input.name, inner.message);
 }
 
+static sluice_status set_rate_factor(const sl_tensor_source *source, sluice_trainer *trainer, double factor, sluice_error *error)
+{
+    if (!sluice_trainer_set_rate_factor(trainer, factor, NULL))
+        return SLUICE_STATUS_OK;
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                   "%s: metadata \"rate_factor\": expected a finite number above 0, found %g; take another checkpoint",
+                   source->input.name, factor);
+}
+
 /* A trainer of the file's weights and options. */
 static sluice_status make_trainer(sl_tensor_source *source, const sluice_engine_options *engine_options, sluice_trainer **trainer,
                                   sluice_error *error)
 {
     sl_checkpoint_options read;
     sluice_model *model = NULL;
-    float *weights = NULL;
+    float *weights = NULL, *quantiles = NULL;
     sluice_status status = sl_checkpoint_options_read(source, &read, error);
     if (!status)
         status = read_model(source, &model, error);
+    if (!status && sl_source_find(source, weights_name))
+        status = read_floats(source, weights_name, model->shape.classes, &weights, error);
     if (!status)
-        status = read_class_weights(source, model->shape.classes, &weights, error);
+        status = read_floats(source, quantiles_name, read.options.quantile_count, &quantiles, error);
     read.options.class_weights = weights;
+    read.options.quantiles = quantiles;
     if (!status)
         status = check_options(source, model, &read.options, error);
     if (!status)
         status = sluice_trainer_create(model, engine_options, &read.options, trainer, error);
     if (!status)
         (*trainer)->step = read.step;
+    if (!status)
+        status = set_rate_factor(source, *trainer, read.rate_factor, error);
     sl_free(weights);
+    sl_free(quantiles);
     sluice_model_destroy(model);
     return status;
 }

@@ -11,8 +11,8 @@
 #include <string.h>
 
 static const char format_key[] = "format", format_value[] = "sluice-trainer 1";
-/* Of trainers that cut their batches: releases that do not know of shards must not go on without them. */
-static const char shards_format_value[] = "sluice-trainer 2";
+/* Of trainers with options that earlier releases do not know, and must not go on without. */
+static const char second_format_value[] = "sluice-trainer 2";
 
 /* ---- One option ------------------------------------------------------------------------------------------------------------ */
 
@@ -58,9 +58,14 @@ static const struct field {
     {"seed", COUNT, offsetof(sl_checkpoint_options, options.seed)},
     {"recompute", SIZE, offsetof(sl_checkpoint_options, options.recompute)},
     {"step", COUNT, offsetof(sl_checkpoint_options, step)},
+    /* Of the second format alone: */
     {"shards", SIZE, offsetof(sl_checkpoint_options, options.shards)},
+    {"delta", REAL, offsetof(sl_checkpoint_options, options.delta)},
+    {"quantiles", SIZE, offsetof(sl_checkpoint_options, options.quantile_count)},
+    {"first_trained", SIZE, offsetof(sl_checkpoint_options, options.first_trained)},
+    {"rate_factor", REAL, offsetof(sl_checkpoint_options, rate_factor)},
 };
-enum { SHARDS_FIELDS = sizeof fields / sizeof fields[0], FIELDS = SHARDS_FIELDS - 1 }; /* the last is of the second format alone */
+enum { SECOND_FIELDS = sizeof fields / sizeof fields[0], FIELDS = SECOND_FIELDS - 5 };
 
 typedef struct spelling {
     char text[64];
@@ -167,23 +172,24 @@ static sluice_status read_entry(const sl_tensor_source *source, const struct fie
 
 void sl_checkpoint_options_put(sl_writer *writer, const sl_checkpoint_options *options)
 {
-    const bool is_cut = options->options.shards > 1;
-    sl_writer_put_metadata(writer, format_key, is_cut ? shards_format_value : format_value);
-    for (size_t k = 0; k < (is_cut ? SHARDS_FIELDS : FIELDS); k++)
+    const sluice_trainer_options *of = &options->options;
+    const bool is_second = of->shards > 1 || of->loss > SLUICE_LOSS_SQUARED_ERROR || of->first_trained || options->rate_factor != 1;
+    sl_writer_put_metadata(writer, format_key, is_second ? second_format_value : format_value);
+    for (size_t k = 0; k < (is_second ? SECOND_FIELDS : FIELDS); k++)
         sl_writer_put_metadata(writer, fields[k].key, format_field(&fields[k], options).text);
 }
 
 sluice_status sl_checkpoint_options_read(const sl_tensor_source *source, sl_checkpoint_options *options, sluice_error *error)
 {
-    *options = (sl_checkpoint_options){.options = {.struct_size = sizeof options->options}};
+    *options = (sl_checkpoint_options){.options = {.struct_size = sizeof options->options}, .rate_factor = 1};
     const char *format = sl_source_find_metadata(source, format_key);
-    const bool is_cut = format && strcmp(format, shards_format_value) == 0;
-    if (!format || (!is_cut && strcmp(format, format_value) != 0))
+    const bool is_second = format && strcmp(format, second_format_value) == 0;
+    if (!format || (!is_second && strcmp(format, format_value) != 0))
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "%s: expected a checkpoint, whose metadata have \"%s\" as \"%s\", found %s%.80s%s", source->input.name,
                        format_key, format_value, format ? "\"" : "none", format ? format : "", format ? "\"" : "");
     sluice_status status = SLUICE_STATUS_OK;
-    for (size_t k = 0; !status && k < (is_cut ? SHARDS_FIELDS : FIELDS); k++)
+    for (size_t k = 0; !status && k < (is_second ? SECOND_FIELDS : FIELDS); k++)
         status = read_entry(source, &fields[k], options, error);
     return status;
 }

@@ -7,8 +7,9 @@
 #include "sluice_train.h"
 
 typedef struct sl_checkpoint_options {
-    sluice_trainer_options options; /* the class weights are no metadata */
+    sluice_trainer_options options; /* class weights and quantiles are no metadata */
     uint64_t step;
+    double rate_factor;
 } sl_checkpoint_options;
 
 /** Put the metadata of a checkpoint: its format, and every option. Errors of the writer. */

@@ -12,6 +12,7 @@
 enum { ENTRY_BYTES = 46, LOCAL_BYTES = 30, SIZES_ID = 1, BLOCK = 1 << 16 };
 enum { FLAG_ENCRYPTED = 1 << 0, FLAG_STRONG = 1 << 6 };
 enum { NAME_SHOWN = 100 }; /* bytes of a name in a message */
+enum { METHOD_DEFLATE = 8 };
 
 struct sl_zip {
     const sl_input *input;
@@ -265,6 +266,11 @@ const sl_zip_member *sl_zip_find(const sl_zip *zip, const char *name, size_t byt
     return NULL;
 }
 
+bool sl_zip_is_deflated(const sl_zip_member *member)
+{
+    return member->method == METHOD_DEFLATE && !(member->flags & (FLAG_ENCRYPTED | FLAG_STRONG));
+}
+
 sluice_status sl_zip_check_stored(const sl_zip *zip, const sl_zip_member *member, sluice_error *error)
 {
     const char *name = zip->input->name;
@@ -276,7 +282,8 @@ sluice_status sl_zip_check_stored(const sl_zip *zip, const sl_zip_member *member
         return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, name, member->header_at,
                             "member \"%.*s\" of the zip archive is compressed (%s, method %u), expected it stored; unpack "
                             "the archive and pack it by zip -0, or write it by numpy.savez",
-                            get_shown(member), member->name, member->method == 8 ? "deflate" : "not deflate", member->method);
+                            get_shown(member), member->name, member->method == METHOD_DEFLATE ? "deflate" : "not deflate",
+                            member->method);
     if (member->bytes != member->stored_bytes)
         return fail_member(zip, member, member->header_at, "it is stored, but its two sizes differ; the file is damaged", error);
     return SLUICE_STATUS_OK;

@@ -44,6 +44,9 @@ const sl_zip_member *sl_zip_get(const sl_zip *zip, size_t index);
 /** The member of a name of `bytes` bytes; NULL: there is none. */
 const sl_zip_member *sl_zip_find(const sl_zip *zip, const char *name, size_t bytes);
 
+/** Whether its bytes are deflated, and not encrypted. */
+bool sl_zip_is_deflated(const sl_zip_member *member);
+
 /** Check that a member's bytes are in the file as they are, from data_at on: not encrypted, and stored. BAD_DATA,
  *  with a remedy; likewise where its two sizes differ. */
 sluice_status sl_zip_check_stored(const sl_zip *zip, const sl_zip_member *member, sluice_error *error);

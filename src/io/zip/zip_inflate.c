@@ -3,29 +3,17 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "io/zip/zip_memory.h"
 
 #include <limits.h>
 #include <zlib.h>
 
-enum { METHOD_DEFLATE = 8, FLAG_ENCRYPTED = 1, BLOCK = 1 << 16 };
+enum { BLOCK = 1 << 16 };
 
 static sluice_status fail(const sl_zip_member *member, const sl_input *input, const char *problem, sluice_error *error)
 {
     return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, member->data_at, "member \"%.*s\" of the zip archive: %s",
                         (int)sl_size_min(member->name_bytes, 200), member->name, problem);
-}
-
-/* zlib's memory by this library's allocator. */
-static void *allocate(void *context, unsigned count, unsigned bytes)
-{
-    (void)context;
-    return sl_alloc_array(count, bytes);
-}
-
-static void release(void *context, void *memory)
-{
-    (void)context;
-    sl_free(memory);
 }
 
 static sluice_status read_stored(const sl_input *input, const sl_zip_member *member, size_t at, void *bytes, size_t size,
@@ -67,7 +55,7 @@ static sluice_status inflate_blocks(const sl_input *input, const sl_zip_member *
 
 static sluice_status inflate_member(const sl_input *input, const sl_zip_member *member, char *bytes, sluice_error *error)
 {
-    z_stream stream = {.zalloc = allocate, .zfree = release};
+    z_stream stream = {.zalloc = sl_zip_allocate, .zfree = sl_zip_release};
     unsigned char *block = sl_alloc(BLOCK);
     sluice_status status = SLUICE_STATUS_OK;
     if (!block || inflateInit2(&stream, -MAX_WBITS) != Z_OK)
@@ -82,7 +70,7 @@ static sluice_status inflate_member(const sl_input *input, const sl_zip_member *
 sluice_status sl_zip_read_member(sl_zip *zip, const sl_zip_member *member, char **bytes, sluice_error *error)
 {
     const sl_input *input = sl_zip_get_input(zip);
-    const bool is_deflated = member->method == METHOD_DEFLATE && !(member->flags & FLAG_ENCRYPTED);
+    const bool is_deflated = sl_zip_is_deflated(member);
     sluice_status status = is_deflated ? SLUICE_STATUS_OK : sl_zip_check_stored(zip, member, error);
     if (status)
         return status;

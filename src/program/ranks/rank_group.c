@@ -112,6 +112,11 @@ static size_t find_speaker(void)
     return interrupted < ranks ? interrupted : 0;
 }
 
+static sl_exit fail_other(void)
+{
+    return sl_report(SL_EXIT_USAGE, "the command lines of the ranks differ; give all the same");
+}
+
 static sl_exit agree(sl_exit code, bool *flag, bool is_last)
 {
     if (!group.exchange || group.ended)
@@ -133,9 +138,8 @@ static sl_exit agree(sl_exit code, bool *flag, bool is_last)
         return print_of(speaker, agreed, alike == ranks);
     }
     if (last && last < ranks) {
-        if (sl_group_is_first())
-            sl_report_print("", "the command lines of the ranks differ; give all the same");
-        return end(SL_EXIT_USAGE);
+        end(fail_other());
+        return print_of(0, SL_EXIT_USAGE, true);
     }
     return agreed;
 }
@@ -155,6 +159,23 @@ sl_exit sl_group_finish(sl_exit code)
 {
     bool unused = false;
     return agree(code, &unused, true);
+}
+
+sl_exit sl_group_compare(const char *word)
+{
+    enum { WORD_BYTES = 32 };
+    if (!group.exchange)
+        return SL_EXIT_OK;
+    char own[WORD_BYTES] = "";
+    char *all = calloc(group.exchange->ranks, WORD_BYTES);
+    sl_exit code = sl_group_agree(all ? SL_EXIT_OK : sl_report_memory("what the ranks exchange"));
+    snprintf(own, sizeof own, "%s", word);
+    code = code ? code : sl_group_gather(own, sizeof own, all);
+    for (size_t r = 1; !code && r < group.exchange->ranks; r++)
+        if (memcmp(all, all + r * WORD_BYTES, WORD_BYTES) != 0)
+            code = fail_other();
+    free(all);
+    return code;
 }
 
 /* ---- Other exchanges -------------------------------------------------------------------------------------------------------- */

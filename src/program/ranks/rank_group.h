@@ -39,6 +39,9 @@ sl_exit sl_group_agree(sl_exit code);
 /** Likewise, and all take rank 0's *flag. */
 sl_exit sl_group_agree_on(sl_exit code, bool *flag);
 
+/** Refuse (and report, on all ranks) words that differ, of which the first 31 bytes are compared: the command. */
+sl_exit sl_group_compare(const char *word);
+
 /** The end of the command: agree for the last time. */
 sl_exit sl_group_finish(sl_exit code);
 

@@ -15,6 +15,9 @@ sluice_status sl_exchange_take(sluice_exchange *to, const sluice_exchange *from,
     if (status)
         return status;
     to->ranks = sl_size_max(1, to->ranks);
+    if (to->ranks > SLUICE_MAX_SHARDS)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: %zu ranks; expected at most %d, which can all have a shard", call,
+                       to->ranks, SLUICE_MAX_SHARDS);
     if (to->rank >= to->ranks)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: rank %zu of %zu; the first is 0", call, to->rank, to->ranks);
     if (to->ranks > 1 && !to->send_receive)
@@ -79,6 +82,40 @@ sluice_status sluice_exchange_gather(const sluice_exchange *exchange, const void
     if (!sl_size_mul(bytes, known.ranks, &whole))
         return sl_fail_size(error, "the blocks of all ranks");
     return bytes ? sl_exchange_gather(&known, block, bytes, all, error) : SLUICE_STATUS_OK;
+}
+
+/* ---- Agreement ------------------------------------------------------------------------------------------------------------- */
+
+/* What a rank knows of failures: the first one. */
+typedef struct failure {
+    size_t rank;
+    sluice_error error; /* its status is OK if there is none */
+} failure;
+
+/* Each rank takes what the rank knows that follows so many ranks later: all know of all after log2 R rounds, for which no rank needs
+ * memory that it might not get. */
+sluice_status sl_exchange_agree(const sluice_exchange *exchange, const sluice_error *own, sluice_error *error)
+{
+    const size_t ranks = exchange->ranks, rank = exchange->rank;
+    failure first = {rank, *own}, other;
+    sluice_status status = SLUICE_STATUS_OK;
+    for (size_t distance = 1; !status && distance < ranks; distance *= 2) {
+        status = send_receive(exchange, (rank + ranks - distance) % ranks, &first, sizeof first, (rank + distance) % ranks, &other,
+                              sizeof other, error);
+        if (!status && other.error.status && (!first.error.status || other.rank < first.rank))
+            first = other;
+    }
+    if (status && !own->status)
+        return status;
+    if (error && first.error.status) {
+        *error = first.error;
+        if (ranks > 1)
+            sl_fail(error, first.error.status, "rank %zu: %s", first.rank, first.error.message);
+        error->row = first.error.row;
+        error->step = first.error.step;
+        error->byte = first.error.byte;
+    }
+    return first.error.status;
 }
 
 /* ---- Sum ------------------------------------------------------------------------------------------------------------------- */
@@ -247,35 +284,55 @@ sluice_status sl_exchange_sum(const sluice_exchange *exchange, const sl_tree *mi
     return status;
 }
 
-sluice_status sluice_exchange_sum(const sluice_exchange *exchange, size_t shards, float *const *vectors, size_t count, float *sum,
-                                  sluice_error *error)
+static sluice_status check_sum(const sluice_exchange *exchange, size_t shards, float *const *vectors, size_t count,
+                               const float *sum, sluice_error *error)
 {
-    sluice_exchange known;
-    size_t first, end, floats;
-    sluice_status status = sl_exchange_take(&known, exchange, "sluice_exchange_sum", error);
-    if (status)
-        return status;
+    size_t first, end;
     if (!shards || shards > SLUICE_MAX_SHARDS)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_exchange_sum: %zu shards; expected 1..%d", shards,
                        SLUICE_MAX_SHARDS);
-    sluice_shards_of_rank(shards, known.rank, known.ranks, &first, &end);
+    sluice_shards_of_rank(shards, exchange->rank, exchange->ranks, &first, &end);
     for (size_t k = 0; count && k < end - first; k++)
         if (!vectors || !vectors[k])
             return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                            "sluice_exchange_sum: the vector of shard %zu is NULL; rank %zu has the shards %zu..%zu", first + k,
-                           known.rank, first, end - 1);
+                           exchange->rank, first, end - 1);
     if (count && !sum)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_exchange_sum: sum is NULL");
-    status = sl_exchange_scratch(&known, shards, count, &floats, error);
-    if (status || !count)
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status allocate_scratch(const sluice_exchange *exchange, size_t shards, size_t count, float **scratch,
+                                      sluice_error *error)
+{
+    size_t floats;
+    const sluice_status status = sl_exchange_scratch(exchange, shards, count, &floats, error);
+    if (status)
         return status;
-    float *scratch = sl_alloc_array(floats, sizeof *scratch);
-    if (!scratch)
-        return sl_fail_memory(error, "the sums of ranks", floats * sizeof *scratch);
-    sl_tree mine = {.shards = shards};
-    for (size_t k = 0; k < end - first; k++)
-        sl_tree_add(&mine, sl_tree_put(&mine, (sl_tree_node){0, first + k, vectors[k]}), 0, count, 1);
-    status = sl_exchange_sum(&known, &mine, 0, count, sum, scratch, 1, error);
+    *scratch = sl_alloc_array(floats, sizeof **scratch);
+    return *scratch ? SLUICE_STATUS_OK : sl_fail_memory(error, "the sums of ranks", floats * sizeof **scratch);
+}
+
+sluice_status sluice_exchange_sum(const sluice_exchange *exchange, size_t shards, float *const *vectors, size_t count, float *sum,
+                                  sluice_error *error)
+{
+    sluice_exchange known;
+    sluice_error own = {0};
+    float *scratch = NULL;
+    sluice_status status = sl_exchange_take(&known, exchange, "sluice_exchange_sum", error);
+    if (status)
+        return status;
+    if (!check_sum(&known, shards, vectors, count, sum, &own))
+        allocate_scratch(&known, shards, count, &scratch, &own);
+    status = sl_exchange_agree(&known, &own, error);
+    if (!status && count) {
+        sl_tree mine = {.shards = shards};
+        size_t first, end;
+        sluice_shards_of_rank(shards, known.rank, known.ranks, &first, &end);
+        for (size_t k = 0; k < end - first; k++)
+            sl_tree_add(&mine, sl_tree_put(&mine, (sl_tree_node){0, first + k, vectors[k]}), 0, count, 1);
+        status = sl_exchange_sum(&known, &mine, 0, count, sum, scratch, 1, error);
+    }
     sl_free(scratch);
     return status;
 }

@@ -14,6 +14,10 @@ sluice_status sl_exchange_take(sluice_exchange *to, const sluice_exchange *from,
 /** sluice_exchange_gather of a checked exchange. Sizes that do not fit are the caller's to find. */
 sluice_status sl_exchange_gather(const sluice_exchange *exchange, const void *block, size_t bytes, void *all, sluice_error *error);
 
+/** Have all ranks fail if one does. `own` is this rank's error, its status OK if it has not failed. All return the status of the first
+ *  rank that has, with its error, whose message gets the rank before it if there are several. Allocates nothing. IO */
+sluice_status sl_exchange_agree(const sluice_exchange *exchange, const sluice_error *own, sluice_error *error);
+
 /** Floats of scratch memory that sl_exchange_sum needs for `count` elements, or for fewer. TOO_LARGE */
 sluice_status sl_exchange_scratch(const sluice_exchange *exchange, size_t shards, size_t count, size_t *floats,
                                   sluice_error *error);

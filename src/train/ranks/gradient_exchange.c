@@ -102,6 +102,10 @@ static bool start_thread(sl_gradient_exchange *exchange)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     exchange->has_thread = pthread_create(&exchange->thread, NULL, run_thread, exchange) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!exchange->has_thread) {
+        pthread_cond_destroy(&exchange->changed);
+        pthread_mutex_destroy(&exchange->lock);
+    }
     return exchange->has_thread;
 }
 

@@ -24,16 +24,15 @@ static sluice_status allocate(const sluice_trainer *trainer, sl_ranks *ranks, sl
     size_t floats, bytes = 0;
     ranks->block_bytes = sizeof *ranks->block + most * sizeof *ranks->block->of_shards;
     if (!sl_size_mul(buffers, trainer->floats, &floats) || floats > SIZE_MAX / 2 / sizeof(float) ||
-        !sl_size_mul(count, ranks->block_bytes + sizeof(sluice_error), &bytes))
+        !sl_size_mul(count, ranks->block_bytes, &bytes))
         return sl_fail_size(error, "the gradients of shards");
     floats -= trainer->floats;
     ranks->bounds = sl_alloc_array(ranks->shards + 1, sizeof *ranks->bounds);
     ranks->numbers = sl_alloc_array(ranks->shards, sizeof *ranks->numbers);
     ranks->block = sl_alloc(ranks->block_bytes);
     ranks->blocks = sl_alloc_array(count, ranks->block_bytes);
-    ranks->errors = sl_alloc_array(count, sizeof *ranks->errors);
     ranks->floats = sl_alloc_array(floats, sizeof *ranks->floats);
-    if (!ranks->bounds || !ranks->numbers || !ranks->block || !ranks->blocks || !ranks->errors || !ranks->floats)
+    if (!ranks->bounds || !ranks->numbers || !ranks->block || !ranks->blocks || !ranks->floats)
         return sl_fail_memory(error, "the gradients of shards", bytes + floats * sizeof(float));
     ranks->buffers[0] = trainer->gradients;
     for (size_t k = 1; k < buffers; k++)
@@ -66,7 +65,6 @@ void sl_ranks_destroy(sl_ranks *ranks)
     sl_free(ranks->numbers);
     sl_free(ranks->block);
     sl_free(ranks->blocks);
-    sl_free(ranks->errors);
     sl_free(ranks->floats);
     sl_gradient_exchange_destroy(ranks->gradient_exchange);
     sl_shard_batch_free(&ranks->part);
@@ -78,30 +76,12 @@ const sl_rank_block *sl_ranks_block(const sl_ranks *ranks, size_t rank)
     return (const void *)(ranks->blocks + rank * ranks->block_bytes);
 }
 
-/* Every rank's error; the first one's becomes that of all. */
-static sluice_status share_error(sl_ranks *ranks, size_t failed, const sluice_error *own, sluice_error *error)
-{
-    const sluice_status status = sl_exchange_gather(&ranks->exchange, own, sizeof *own, ranks->errors, error);
-    if (status)
-        return status;
-    const sluice_error *first = &ranks->errors[failed];
-    if (error) {
-        *error = *first;
-        if (ranks->exchange.ranks > 1)
-            sl_fail(error, first->status, "rank %zu: %s", failed, first->message);
-        error->row = first->row;
-        error->step = first->step;
-        error->byte = first->byte;
-    }
-    return first->status;
-}
-
 sluice_status sl_ranks_gather(sl_ranks *ranks, const sluice_error *own, sluice_error *error)
 {
     const sluice_status status = sl_exchange_gather(&ranks->exchange, ranks->block, ranks->block_bytes, ranks->blocks, error);
     for (size_t rank = 0; !status && rank < ranks->exchange.ranks; rank++)
         if (sl_ranks_block(ranks, rank)->status)
-            return share_error(ranks, rank, own, error);
+            return sl_exchange_agree(&ranks->exchange, own, error);
     return status;
 }
 

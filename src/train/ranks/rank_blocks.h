@@ -31,7 +31,6 @@ typedef struct sl_ranks {
     sl_rank_block *block;  /* [block_bytes] */
     unsigned char *blocks; /* [ranks][block_bytes] */
     size_t block_bytes;
-    sluice_error *errors; /* [ranks] */
     sl_shard_batch part;
 } sl_ranks;
 
@@ -45,8 +44,7 @@ void sl_ranks_destroy(sl_ranks *ranks);
 const sl_rank_block *sl_ranks_block(const sl_ranks *ranks, size_t rank);
 
 /** Gather the blocks of all ranks, this one's being ranks->block with its status set. If one of them has a status other than OK, all
- *  return that of the first such rank with its error, whose message gets the rank before it if there are several. `own` is the error
- *  of this rank's status. IO */
+ *  fail as by sl_exchange_agree; `own` is the error of this rank's status. IO */
 sluice_status sl_ranks_gather(sl_ranks *ranks, const sluice_error *own, sluice_error *error);
 
 /** The sum in the tree of the shards' numbers, and of the counts, that were gathered. */

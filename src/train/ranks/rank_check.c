@@ -7,11 +7,10 @@
 #include "model/model.h"
 #include "train/ranks/rank_blocks.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* What is compared, each as a number. */
-enum { SUBJECTS = 25 };
+enum { SUBJECTS = 29 };
 
 typedef struct subject {
     const char *name;
@@ -39,6 +38,12 @@ static uint64_t hash_floats(uint64_t hash, const float *values, size_t count)
 static uint64_t hash_weights(const sluice_trainer *trainer)
 {
     uint64_t hash = 0;
+    for (size_t layer = 0; layer < trainer->options.first_trained; layer++)
+        for (size_t k = 0; k < 2 * (SLUICE_TENSOR_SHIFT + 1); k++) { /* of layers that are kept as they are */
+            size_t count;
+            const float *values = sluice_model_get_parameter(trainer->model, layer, k % 2, (sluice_tensor)(k / 2), &count);
+            hash = values ? hash_floats(hash, values, count) : hash;
+        }
     for (size_t k = 0; k < trainer->count; k++) {
         const sl_trained *trained = &trainer->trained[k];
         hash = hash_floats(hash, trained->weights, trained->count);
@@ -77,44 +82,49 @@ static void list_subjects(const sluice_trainer *trainer, size_t ranks, subject l
         {"dropout", bits_of((double)options->dropout)},
         {"seed", options->seed},
         {"class_weights", hash_floats(classes, options->class_weights, classes)},
+        {"delta", bits_of(options->delta)},
+        {"quantiles", hash_floats(options->quantile_count, options->quantiles, options->quantile_count)},
+        {"first_trained", options->first_trained},
+        {"the factor of the rate", bits_of(trainer->rate_factor)},
         {"the updates made", trainer->step},
         {"the weights, or the optimiser's moments", hash_weights(trainer)},
     };
     memcpy(list, all, sizeof all);
 }
 
-/* What a rank says of itself, with the error of what has failed there. */
-typedef struct statement {
-    uint64_t numbers[SUBJECTS];
-    sluice_error error; /* its status is OK if nothing has */
-} statement;
-
-/* Compare the statements of all ranks; the message is the same on all. */
-static sluice_status compare(const statement *all, size_t ranks, const subject *subjects, sluice_error *error)
+/* Compare the trainers of all ranks, whose numbers go to `all` [ranks][SUBJECTS]; the message is the same on all. */
+static sluice_status compare(const sluice_trainer *trainer, const sluice_exchange *exchange, uint64_t *all, sluice_error *error)
 {
-    for (size_t rank = 0; rank < ranks; rank++)
-        if (all[rank].error.status)
-            return sl_fail(error, all[rank].error.status, "rank %zu: %s", rank, all[rank].error.message);
+    subject subjects[SUBJECTS];
+    uint64_t own[SUBJECTS];
+    list_subjects(trainer, exchange->ranks, subjects);
     for (size_t k = 0; k < SUBJECTS; k++)
-        for (size_t rank = 1; rank < ranks; rank++)
-            if (all[rank].numbers[k] != all[0].numbers[k])
+        own[k] = subjects[k].number;
+    const sluice_status status = sl_exchange_gather(exchange, own, sizeof own, all, error);
+    for (size_t k = 0; !status && k < SUBJECTS; k++)
+        for (size_t rank = 1; rank < exchange->ranks; rank++)
+            if (all[rank * SUBJECTS + k] != all[k])
                 return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                                "sluice_trainer_set_exchange: %s: that of rank %zu and that of rank 0 differ; start all ranks with "
                                "the same release, model and options",
                                subjects[k].name, rank);
-    return SLUICE_STATUS_OK;
+    return status;
 }
 
-static sluice_status agree(const sluice_trainer *trainer, const sluice_exchange *exchange, const statement *own, statement *all,
-                           sluice_error *error)
+/* Make what the trainer needs to share its batches; all ranks do, or none. */
+static sluice_status join(const sluice_trainer *trainer, const sluice_exchange *exchange, sl_ranks **made, sluice_error *error)
 {
-    subject subjects[SUBJECTS];
-    statement said = *own;
-    list_subjects(trainer, exchange->ranks, subjects);
-    for (size_t k = 0; k < SUBJECTS; k++)
-        said.numbers[k] = subjects[k].number;
-    const sluice_status status = sl_exchange_gather(exchange, &said, sizeof said, all, error);
-    return status ? status : compare(all, exchange->ranks, subjects, error);
+    sluice_error own = {0};
+    uint64_t *all = sl_alloc_array(exchange->ranks, SUBJECTS * sizeof *all);
+    if (!all)
+        sl_fail_memory(&own, "what ranks compare", exchange->ranks * SUBJECTS * sizeof *all);
+    else
+        sl_ranks_create(trainer, exchange, made, &own);
+    sluice_status status = sl_exchange_agree(exchange, &own, error);
+    if (!status)
+        status = compare(trainer, exchange, all, error);
+    sl_free(all);
+    return status;
 }
 
 sluice_status sluice_trainer_set_exchange(sluice_trainer *trainer, const sluice_exchange *exchange, sluice_error *error)
@@ -124,18 +134,8 @@ sluice_status sluice_trainer_set_exchange(sluice_trainer *trainer, const sluice_
     sluice_exchange known;
     sl_ranks *made = NULL;
     sluice_status status = sl_exchange_take(&known, exchange, "sluice_trainer_set_exchange", error);
-    if (status)
-        return status;
-    if (known.ranks == 1) {
-        status = trainer->options.shards > 1 ? sl_ranks_create(trainer, &known, &made, error) : SLUICE_STATUS_OK;
-    } else {
-        statement own = {.error = {.status = SLUICE_STATUS_OK}}, *all = sl_alloc_array(known.ranks, sizeof *all);
-        if (!all) /* without it this rank cannot even say so */
-            return sl_fail_memory(error, "the statements of ranks", known.ranks * sizeof *all);
-        own.error.status = sl_ranks_create(trainer, &known, &made, &own.error);
-        status = agree(trainer, &known, &own, all, error);
-        sl_free(all);
-    }
+    if (!status && (known.ranks > 1 || trainer->options.shards > 1))
+        status = join(trainer, &known, &made, error);
     if (status) {
         sl_ranks_destroy(made);
         return status;

@@ -1,7 +1,6 @@
 /* Cutting a batch into shards, and the shards of a rank. */
 #include "base/error.h"
 #include "base/size.h"
-#include "engine/batch_row.h"
 #include "engine/check.h"
 
 #include <stdbool.h>
@@ -23,10 +22,29 @@ static bool is_lower_nearer(share at, uint64_t below, uint64_t above, uint64_t s
     return above >= below && (above - below >= 2 || (above - below) * shards >= 2 * at.rest);
 }
 
-/* Steps of a row; where no row has any, each counts as one. */
-static uint64_t weigh(const int64_t *lengths, size_t steps, size_t row, bool is_any)
+/* Cut rows of as many steps each. */
+static void cut_evenly(size_t rows, size_t shards, size_t *bounds)
 {
-    return is_any ? sl_row_length(lengths, steps, row) : 1;
+    for (size_t k = 1; k < shards; k++) {
+        const share at = part_of(rows, k, shards);
+        bounds[k] = (size_t)at.whole + (2 * at.rest > shards);
+    }
+}
+
+/* Cut rows of `all` steps together. */
+static void cut_by_lengths(size_t rows, const int64_t *lengths, uint64_t all, size_t shards, size_t *bounds)
+{
+    size_t row = 0, first = 0; /* the last row before which there are no more steps than the share, and the first with as many */
+    uint64_t sum = 0;          /* of the steps before it */
+    for (size_t k = 1; k < shards; k++) {
+        const share at = part_of(all, k, shards);
+        for (uint64_t next; row < rows && (next = sum + (uint64_t)lengths[row]) <= at.whole; sum = next) {
+            row++;
+            first = next > sum ? row : first;
+        }
+        const bool is_lower = row == rows || is_lower_nearer(at, at.whole - sum, sum + (uint64_t)lengths[row] - at.whole, shards);
+        bounds[k] = is_lower ? first : row + 1;
+    }
 }
 
 sluice_status sluice_shards_cut(size_t rows, size_t steps, const int64_t *lengths, size_t shards, size_t *bounds,
@@ -45,28 +63,19 @@ sluice_status sluice_shards_cut(size_t rows, size_t steps, const int64_t *length
         return sl_fail_size(error, "the steps of a batch");
     for (size_t row = 0; lengths && row < rows; row++)
         all -= steps - (size_t)lengths[row];
-    const bool is_any = all > 0;
-    all = is_any ? all : rows;
-    size_t row = 0, first = 0; /* the last row before which there are no more steps than the share, and the first with as many */
-    uint64_t sum = 0;          /* of the steps before it */
     bounds[0] = 0;
-    for (size_t k = 1; k < shards; k++) {
-        const share at = part_of(all, k, shards);
-        for (uint64_t next; row < rows && (next = sum + weigh(lengths, steps, row, is_any)) <= at.whole; sum = next) {
-            row++;
-            first = next > sum ? row : first;
-        }
-        const bool is_lower =
-            row == rows || is_lower_nearer(at, at.whole - sum, sum + weigh(lengths, steps, row, is_any) - at.whole, shards);
-        bounds[k] = is_lower ? first : row + 1;
-    }
+    if (lengths && all)
+        cut_by_lengths(rows, lengths, all, shards, bounds);
+    else
+        cut_evenly(rows, shards, bounds);
     bounds[shards] = rows;
     return SLUICE_STATUS_OK;
 }
 
 void sluice_shards_of_rank(size_t shards, size_t rank, size_t ranks, size_t *first, size_t *end)
 {
-    const size_t each = shards / ranks, rest = shards % ranks; /* rest * rank fits: both are below the ranks and the shards */
+    ranks = sl_size_max(1, ranks);
+    const size_t each = shards / ranks, rest = shards % ranks; /* rest * rank fits where the shards are at most SLUICE_MAX_SHARDS */
     *first = each * rank + rest * rank / ranks;
     *end = each * (rank + 1) + rest * (rank + 1) / ranks;
 }

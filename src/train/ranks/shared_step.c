@@ -8,8 +8,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "engine/batch_row.h"
+#include "engine/check.h"
 #include "engine/schedule/limits.h"
+#include "engine/streams.h"
 #include "model/model.h"
 #include "train/ranks/rank_blocks.h"
 
@@ -65,8 +66,9 @@ static sluice_status cut(sl_ranks *ranks, sl_train_call *call, sluice_error *err
         status = take_bounds(ranks, call, error);
     if (status)
         return status;
-    for (size_t row = 0; row < batch->rows; row++)
-        lengths = add_number(lengths, sl_row_length(batch->lengths, batch->steps, row));
+    for (size_t row = 0; batch->lengths && row < batch->rows; row++)
+        if ((size_t)batch->lengths[row] < batch->steps) /* lengths that are all the steps are as none */
+            lengths = add_number(add_number(lengths, row), (uint64_t)batch->lengths[row]);
     for (size_t k = 0; k <= ranks->shards; k++)
         bounds = add_number(bounds, ranks->bounds[k]);
     const uint64_t found[] = {batch->rows, batch->steps, lengths, bounds};
@@ -85,15 +87,33 @@ static sluice_status begin_part(const sluice_trainer *trainer, const sl_train_ca
     const size_t first = ranks->bounds[shard] - first_row(ranks), targets = first * sl_train_targets(trainer, call);
     *part = *call;
     part->labels = call->labels ? call->labels + targets : NULL;
-    part->values = call->values ? call->values + targets * sl_train_width(trainer) : NULL;
-    return sl_shard_batch_begin(&ranks->part, trainer->model->network, &call->given, first,
-                                ranks->bounds[shard + 1] - ranks->bounds[shard], &part->given, error);
+    part->values = call->values ? call->values + targets * sl_train_value_width(trainer) : NULL;
+    const sluice_status status = sl_shard_batch_begin(&ranks->part, trainer->model->network, &call->given, first,
+                                                      ranks->bounds[shard + 1] - ranks->bounds[shard], &part->given, error);
+    part->given.sample_weights = call->given.sample_weights ? call->given.sample_weights + targets : NULL;
+    return status;
 }
 
+/* Whether each row has a slot of its own: shards would not notice, nor know before some streams have gone on. */
+static sluice_status check_slots(const sluice_batch *batch, sluice_error *error)
+{
+    if (!batch->streams)
+        return SLUICE_STATUS_OK;
+    const sluice_status status = sl_streams_take(batch->streams, batch->slots, batch->rows, error);
+    if (!status)
+        sl_streams_give_back(batch->streams, batch->slots, batch->rows);
+    return status;
+}
+
+/* Check what no shard can for all, and count this rank's targets. */
 static sluice_status count(const sluice_trainer *trainer, const sl_train_call *call, sluice_error *error)
 {
     sl_ranks *ranks = trainer->ranks;
-    sluice_status status = SLUICE_STATUS_OK;
+    if (!sl_floats_fit(call->given.rows, sl_train_targets(trainer, call), sl_train_width(trainer)))
+        return sl_fail_size(error, "the outputs of a batch");
+    sluice_status status = check_slots(&call->given, error);
+    if (status)
+        shift_row(error, first_row(ranks));
     for (size_t shard = ranks->first; !status && shard < ranks->end; shard++) {
         sl_train_call part;
         status = begin_part(trainer, call, shard, &part, error);

@@ -23,12 +23,12 @@ static sluice_status check(const sluice_trainer *trainer, const sl_train_call *c
     const bool by_label = trainer->options.loss == SLUICE_LOSS_CROSS_ENTROPY;
     const bool wants = batch->rows && (batch->steps || !trainer->options.every_step);
     if (wants && !(by_label ? (const void *)labels : values))
-        return refuse(call, by_label ? "labels is NULL; the loss is cross-entropy" : "values is NULL; the loss is squared error",
+        return refuse(call, by_label ? "labels is NULL; the loss is cross-entropy" : "values is NULL; the loss is one of values",
                       error);
     if (by_label ? (const void *)values : labels)
         return refuse(call,
                       by_label ? "values are given; the loss is cross-entropy, of labels"
-                               : "labels are given; the loss is squared error, of values",
+                               : "labels are given; the loss is one of values",
                       error);
     return SLUICE_STATUS_OK;
 }

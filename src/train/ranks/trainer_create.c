@@ -49,9 +49,13 @@ static sluice_status list_trained(sluice_trainer *trainer, sluice_error *error)
     if (!trainer->trained)
         return sl_fail_memory(error, "a trainer's list of tensors", most * sizeof *trainer->trained);
     for (int others = 0; others < 2; others++)
-        for (size_t layer = 0; layer < network->layer_count; layer++)
+        for (size_t layer = trainer->options.first_trained; layer < network->layer_count; layer++)
             for (size_t k = 0; k < 2 * TRAINED_TENSORS && (network->layers[layer].kind != SLUICE_LAYER_LSTM) == others; k++)
                 add_trained(trainer, layer, k / TRAINED_TENSORS, trained_tensors[k % TRAINED_TENSORS]);
+    if (!trainer->count)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "sluice_trainer_options: first_trained is %zu, and no layer from there on has weights to train",
+                       trainer->options.first_trained);
     return SLUICE_STATUS_OK;
 }
 
@@ -136,10 +140,14 @@ static void place_tensors(sluice_trainer *trainer)
     trainer->gradient.parameters = trainer->gradient.parameter_count ? trainer->parameters : NULL;
 }
 
-/* The caller may free its class weights, so they are copied. */
-static sluice_status copy_class_weights(sluice_trainer *trainer, sluice_error *error)
+/* The caller may free its class weights and quantiles, so they are copied. */
+static sluice_status copy_arrays(sluice_trainer *trainer, sluice_error *error)
 {
     const size_t classes = trainer->model->shape.classes;
+    if (trainer->options.quantiles) {
+        memcpy(trainer->quantiles, trainer->options.quantiles, trainer->options.quantile_count * sizeof(float));
+        trainer->options.quantiles = trainer->quantiles;
+    }
     if (!trainer->options.class_weights)
         return SLUICE_STATUS_OK;
     trainer->class_weights = sl_alloc_array(classes, sizeof(float));
@@ -158,12 +166,13 @@ static sluice_status make(sluice_trainer *trainer, const sluice_model *model, co
     if (engine_options)
         status = sl_struct_take(&own, engine_options, SL_STRUCT(sluice_engine_options), "sluice_trainer_create", error);
     own.training = 1;
+    trainer->rate_factor = 1;
     if (!status)
         status = sl_trainer_options_check(options, model, &trainer->options, error);
     if (!status)
         status = sl_model_copy(model, &trainer->model, error);
     if (!status)
-        status = copy_class_weights(trainer, error);
+        status = copy_arrays(trainer, error);
     if (!status)
         status = sluice_engine_create(trainer->model, &own, &trainer->engine, error);
     const sluice_tape_options tape = {.struct_size = sizeof tape, .recompute = trainer->options.recompute};

@@ -13,8 +13,9 @@
 /** What a trainer is given in a step. Owned: test_minibatch_free. */
 typedef struct test_minibatch {
     test_batch batch; /* without logits, which are the trainer's */
-    int32_t *labels;  /* [N] or [N][T], some of them to be ignored with every_step; NULL: squared error */
-    float *values;    /* of squared error, else NULL */
+    int32_t *labels;  /* [N] or [N][T], some of them to be ignored with every_step; NULL: a loss of values */
+    float *values;    /* of a loss of values, else NULL */
+    float *weights;   /* of samples, some of them 0, likewise but for squared error */
 } test_minibatch;
 
 static inline test_minibatch test_minibatch_random(const sluice_shape *shape, const sluice_trainer_options *options, size_t rows,
@@ -26,7 +27,13 @@ static inline test_minibatch test_minibatch_random(const sluice_shape *shape, co
     minibatch.batch.logits_count = 0;
     const size_t targets = rows * (options->every_step ? steps : 1);
     const size_t width = shape->classes ? shape->classes : shape->directions * shape->hidden;
-    if (options->loss == SLUICE_LOSS_SQUARED_ERROR) {
+    if (options->loss > SLUICE_LOSS_SQUARED_ERROR) {
+        minibatch.weights = test_floats(targets);
+        for (size_t k = 0; k < targets; k++)
+            minibatch.weights[k] = k % 4 == 3 ? 0 : 3 * test_uniform(random);
+        minibatch.batch.batch.sample_weights = minibatch.weights;
+    }
+    if (options->loss != SLUICE_LOSS_CROSS_ENTROPY) { /* of quantiles more than are read */
         minibatch.values = test_floats(targets * width);
         for (size_t k = 0; k < targets * width; k++)
             minibatch.values[k] = 2 * test_uniform(random) - 1;
@@ -45,6 +52,7 @@ static inline void test_minibatch_free(test_minibatch *minibatch)
     test_batch_free(&minibatch->batch);
     free(minibatch->labels);
     free(minibatch->values);
+    free(minibatch->weights);
 }
 
 /** One step, which has to succeed. */

@@ -26,6 +26,9 @@ typedef struct test_hub {
     pthread_cond_t sent;
     bool is_broken;
     test_message *queues[TEST_RANKS_MOST][TEST_RANKS_MOST]; /* from, to */
+    test_message **awaited[TEST_RANKS_MOST];                /* the queue from which a rank waits for a message; NULL: none */
+    bool has_ended[TEST_RANKS_MOST];
+    bool waits_in_vain; /* every rank that has not ended waits for another one: then the hub is broken */
 } test_hub;
 
 /** One rank: the context of its exchange, and what the test's function gets. */
@@ -52,11 +55,26 @@ static inline void test_hub_put(test_hub *hub, size_t from, size_t to, const voi
     pthread_cond_broadcast(&hub->sent);
 }
 
+/* Break the hub if no rank can go on. */
+static inline void test_hub_check(test_hub *hub)
+{
+    for (size_t k = 0; k < hub->ranks; k++)
+        if (!hub->has_ended[k] && (!hub->awaited[k] || *hub->awaited[k]))
+            return;
+    for (size_t k = 0; k < hub->ranks; k++)
+        hub->waits_in_vain = hub->waits_in_vain || (!hub->has_ended[k] && !hub->is_broken);
+    hub->is_broken = hub->is_broken || hub->waits_in_vain;
+    pthread_cond_broadcast(&hub->sent);
+}
+
 static inline int test_hub_take(test_hub *hub, size_t from, size_t to, void *received, size_t bytes)
 {
     test_message **at = &hub->queues[from][to];
+    hub->awaited[to] = at;
+    test_hub_check(hub);
     while (!*at && !hub->is_broken)
         pthread_cond_wait(&hub->sent, &hub->lock);
+    hub->awaited[to] = NULL;
     test_message *message = *at;
     if (!message)
         return 7;
@@ -95,11 +113,15 @@ static inline void *test_rank_start(void *context)
 {
     test_rank *rank = context;
     rank->run(rank);
+    pthread_mutex_lock(&rank->hub->lock);
+    rank->hub->has_ended[rank->rank] = true;
+    test_hub_check(rank->hub);
+    pthread_mutex_unlock(&rank->hub->lock);
     return NULL;
 }
 
 /** Run a function on every rank at the same time; contexts [ranks] of context_bytes each. Every message has been received then,
- *  unless the hub is broken. */
+ *  unless the hub is broken, and no rank has waited for one in vain. */
 static inline void test_ranks_run(test_hub *hub, void (*run)(test_rank *), void *contexts, size_t context_bytes, int from_thread)
 {
     test_rank ranks[TEST_RANKS_MOST];
@@ -119,6 +141,7 @@ static inline void test_ranks_run(test_hub *hub, void (*run)(test_rank *), void 
     }
     for (size_t k = 0; k < hub->ranks; k++)
         pthread_join(threads[k], NULL);
+    ck_assert_msg(!hub->waits_in_vain, "a rank waits for a message that no rank sends any more");
     for (size_t from = 0; from < hub->ranks; from++)
         for (size_t to = 0; to < hub->ranks; to++)
             while (hub->queues[from][to]) {

@@ -60,7 +60,12 @@ sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sl
     const sl_exit code = o->text && o->from && model ? take_class_names(dataset, o->from, model) : SL_EXIT_OK;
     if (code)
         return code;
-    return o->text ? read_text(dataset, options) : read_arrays(dataset, options);
+    const sl_exit read = o->text ? read_text(dataset, options) : read_arrays(dataset, options);
+    sl_data *data = &dataset->data;
+    return read || !o->sample_weights
+               ? read
+               : sl_sample_weights_read(o->sample_weights, data->rows, data->steps, data->lengths,
+                                        sl_dataset_has_step_targets(dataset, options), &data->sample_weights);
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
@@ -125,8 +130,10 @@ bool sl_dataset_has_step_targets(const sl_dataset *dataset, const sl_options *op
 
 sl_exit sl_dataset_set_digest(sl_dataset *dataset)
 {
+    const sl_data *data = &dataset->data;
     uint64_t digest = SL_DIGEST_BEGIN;
-    sl_exit code = sl_data_get_digest(&dataset->data, &digest);
+    sl_exit code = sl_data_get_digest(data, &digest);
+    digest = sl_sample_weights_get_digest(&data->sample_weights, data->rows, data->lengths, digest);
     if (!code && dataset->validation == &dataset->validate_data)
         code = sl_data_get_digest(&dataset->validate_data, &digest);
     for (size_t k = 0; k < dataset->labels.count; k++)

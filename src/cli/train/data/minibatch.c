@@ -17,6 +17,7 @@ void sl_minibatch_release(sl_minibatch *minibatch)
     free(minibatch->tokens);
     free(minibatch->labels);
     free(minibatch->values);
+    free(minibatch->weights);
     *minibatch = (sl_minibatch){0};
 }
 
@@ -147,6 +148,27 @@ static sl_exit read_inputs(sl_minibatch *minibatch, size_t begin)
     return code;
 }
 
+/* Give the batch the weights of the targets of this rank's rows, whose first step is step `begin`. */
+static sl_exit take_weights(sl_minibatch *minibatch, size_t begin)
+{
+    const sl_sample_weights *weights = &minibatch->data->sample_weights;
+    const size_t count = minibatch->own * (minibatch->every_step ? minibatch->batch.steps : 1); /* as many as targets */
+    if (!weights->values)
+        return SL_EXIT_OK;
+    minibatch->weights = reserve(minibatch->weights, &minibatch->weights_room, count, sizeof *minibatch->weights);
+    if (!minibatch->weights)
+        return fail_memory();
+    for (size_t n = 0; n < minibatch->own; n++) {
+        size_t first;
+        const size_t targets = sl_minibatch_get_targets(minibatch, n, &first);
+        const size_t row = minibatch->rows[minibatch->numbers[minibatch->first + n]];
+        for (size_t t = 0; t < targets; t++)
+            minibatch->weights[first + t] = sl_sample_weights_get(weights, row, begin + t);
+    }
+    minibatch->batch.sample_weights = minibatch->weights;
+    return SL_EXIT_OK;
+}
+
 sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
 {
     const sl_data *data = minibatch->data;
@@ -188,7 +210,7 @@ sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
     }
     for (size_t n = 0; !code && n < minibatch->own; n++)
         code = take_targets(minibatch, n, begin);
-    return code;
+    return code ? code : take_weights(minibatch, begin);
 }
 
 size_t sl_minibatch_get_number(const sl_minibatch *minibatch, size_t n)

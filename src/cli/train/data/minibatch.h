@@ -23,8 +23,10 @@ typedef struct sl_minibatch {
     int32_t *tokens;               /* likewise */
     int32_t *labels;               /* of this rank's rows, as sluice_trainer_step takes them; NULL: values */
     float *values;                 /* likewise; NULL: labels */
-    sluice_batch batch;            /* inputs and lengths; train_loop.c adds streams and slots */
-    uint64_t steps;                /* of the batch, without padding */
+    float *weights;                /* likewise, of samples; NULL: none */
+    size_t weights_room;
+    sluice_batch batch; /* inputs and lengths; train_loop.c adds streams and slots */
+    uint64_t steps;     /* of the batch, without padding */
 } sl_minibatch;
 
 /** Cut batches into so many shards, of which this rank has its part; before any rows are selected. */

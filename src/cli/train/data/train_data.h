@@ -4,6 +4,7 @@
 
 #include "cli/input/target_array.h"
 #include "cli/train/data/row_file.h"
+#include "cli/train/data/sample_weights.h"
 #include "program/report.h"
 #include "sluice.h"
 
@@ -30,6 +31,7 @@ typedef struct sl_data {
     sl_row_file *value_file;
     size_t target_width;
     const char *target_path; /* of labels or values, for messages */
+    sl_sample_weights sample_weights;
 } sl_data;
 
 /** Names of classes, numbered in the order in which they were added. */

@@ -19,6 +19,7 @@ void sl_data_release(sl_data *data)
     free(data->lengths);
     free(data->labels);
     free(data->values);
+    sl_sample_weights_release(&data->sample_weights);
     sl_row_file_close(data->file);
     sl_row_file_close(data->value_file);
     *data = (sl_data){0};
@@ -313,7 +314,8 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t out
 
 bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
 {
-    if ((every_step || data->every_step) && !data->lengths[row])
+    if (((every_step || data->every_step) && !data->lengths[row]) ||
+        !sl_sample_weights_count(&data->sample_weights, row, data->lengths))
         return false;
     size_t step;
     return !data->labels || find_largest(get_labels(data, row), get_targets(data, row), &step) >= 0;
