@@ -231,6 +231,16 @@ SLUICE_API int sluice_model_is_shape(const sluice_model *model);
 SLUICE_API const float *sluice_model_get_parameter(const sluice_model *model, size_t layer, size_t direction, sluice_tensor tensor,
                                                    size_t *count);
 
+/** Say how the model's inputs are made of long series, and what its outputs are: a text in UTF-8, copied, which sluice_model_save
+ *  writes as the metadata entry `sluice_series` and sluice_model_load reads. The library does not look into it; the programs' form of
+ *  it is in docs/files.md. Not while another call reads the model.
+ *  @param text NULL: nothing is said.
+ *  @retval BAD_ARGUMENT model is NULL, or a control character in the text. NO_MEMORY: the text is as it was. */
+SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_model_set_series(sluice_model *model, const char *text, sluice_error *error);
+
+/** That text, valid until another is set, as long as the model; NULL: nothing is said. */
+SLUICE_API const char *sluice_model_get_series(const sluice_model *model);
+
 /** Floats of a step of a layer's outputs; 0 if there is no such layer. */
 SLUICE_API size_t sluice_model_get_width(const sluice_model *model, size_t layer);
 

@@ -3,6 +3,7 @@
 #define SLUICE_CLI_CLI_OPTIONS_H
 
 #include "cli/output/row_format.h"
+#include "cli/series/series_options.h"
 #include "cli/shards/shard_choice.h"
 #include "program/options/option_table.h"
 #include "program/progress.h"
@@ -59,8 +60,10 @@ typedef struct sl_train_options {
     const char *text, *labels, *values;                                          /* training data, besides input and lengths */
     const char *validate, *validate_lengths, *validate_labels, *validate_values; /* validation data */
     double validate_share;
-    const char *from; /* the model to start from */
-    bool new_head;    /* with from */
+    double validate_last;        /* share of each series */
+    bool standardize, normalize; /* with series */
+    const char *from;            /* the model to start from */
+    bool new_head;               /* with from */
     size_t hidden, embedding, vocabulary, classes;
     sl_train_layers layers;
     double forget_bias;
@@ -117,6 +120,7 @@ typedef struct sl_options {
     sl_progress_mode progress;
     sluice_names names;
     sluice_engine_options engine;
+    sl_series_options series; /* train */
     sl_train_options train;
     sl_given given; /* for sl_command_line_is_given */
 } sl_options;
@@ -130,7 +134,10 @@ extern const sl_page sl_pages[SL_PAGES];
 extern const sl_option_kind sl_value_layout, sl_value_schedule, sl_value_every, sl_value_curve, sl_value_layers, sl_value_loss,
     sl_value_rate, sl_value_shard;
 
-/** const char *: one of the row's choices; functions separated by commas. */
-extern const sl_option_kind sl_value_word, sl_value_functions;
+/** const char *: one of the row's choices; functions separated by commas; columns likewise; a delimiter; steps K, or A-B. */
+extern const sl_option_kind sl_value_word, sl_value_functions, sl_value_columns, sl_value_delimiter, sl_value_horizon;
+
+/** double: a fraction >= 0 and < 1, or as many percent, as 20%. */
+extern const sl_option_kind sl_value_share;
 
 #endif

@@ -44,10 +44,10 @@ const sl_page sl_pages[SL_PAGES] = {
     {
         .name = "train",
         .command = SL_COMMAND_TRAIN,
-        .summary = "train a model on labelled lines, or NumPy arrays",
+        .summary = "train a model on labelled lines, NumPy arrays, or series",
         .usage = "--text LINES -o MODEL [OPTION]...\n"
-                 "-i X.npy --labels Y.npy -o MODEL [OPTION]...\n"
-                 "-i X.npy --values Y.npy -o MODEL [OPTION]...\n"
+                 "-i X.npy --labels|--values Y.npy -o MODEL [OPTION]...\n"
+                 "-i SERIES --window W --target LIST -o MODEL [OPTION]...\n"
                  "--resume CHECKPOINT [OPTION]...",
         .about =
             "Trains an LSTM network in batches of rows of similar length, which are shuffled by seed, and writes the model of the "
@@ -58,6 +58,12 @@ const sl_page sl_pages[SL_PAGES] = {
             "Arrays are NumPy's .npy, of any numeric type. Other types than f4, or than integers for tokens, lengths and labels, "
             "are converted with a note. In the shapes N is the number of rows, T of steps, I of inputs, L of layers, D of "
             "directions, H of hidden units, and C of classes or values.\n\n"
+            "With --window W, SERIES is a table (CSV), or numbers [T], [T][I] or [N][T][I] of an array, which may be gzipped, and "
+            "a row "
+            "is a window of W steps. What --target names, --horizon steps behind the window's last one, is what the model learns "
+            "to "
+            "forecast. With --standardize or --normalize the losses are of scaled numbers, and the model's first and last layer "
+            "scale.\n\n"
             "--layers LIST describes the network layer by layer, each a kind and its words: "
             "lstm:UNITS[:reverse|both[:sum|product|mean]][:final|last][:proj=P], dense:UNITS[:FUNCTION], activation:FUNCTION, "
             "reduce:last|mean|max. FUNCTION is linear, sigmoid, tanh, hard_sigmoid (x/6 + 1/2, cut at 0 and 1, as Keras 3 and "
@@ -77,6 +83,7 @@ const sl_page sl_pages[SL_PAGES] = {
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n"
                     "sluice train --text w.tsv -o m.st --layers lstm:128:both,lstm:64,dense:32:relu\n"
                     "sluice train --text other.tsv -o m.st --from lstm_model.h5 --new-head\n"
+                    "sluice train -i a.csv --window 48 --target load --horizon 1-24 -o m.st\n"
                     "sluice train --resume c.st",
     },
     {

@@ -1,4 +1,5 @@
 #include "cli/cli_options.h"
+#include "cli/series/series_windows.h"
 #include "cli/train/layer_list.h"
 #include "program/options/option_words.h"
 
@@ -10,6 +11,7 @@
 
 #include <float.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static sluice_status parse_layout(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
@@ -195,6 +197,65 @@ static sluice_status parse_shard(const sl_option *option, const sl_argument *arg
     return sl_shard_choice_parse(argument->option, argument->text, field, error);
 }
 
+static sluice_status parse_columns(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    const char *at = argument->text;
+    (void)option;
+    for (size_t bytes = strcspn(at, ","); bytes && at[bytes]; bytes = strcspn(at, ","))
+        at += bytes + 1;
+    if (!strcspn(at, ","))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                       "%s: expected names or numbers of columns, separated by commas, found '%.200s'", argument->option,
+                       argument->text);
+    *(const char **)field = argument->text;
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status parse_delimiter(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    (void)option;
+    if (!sl_series_delimiter_find(argument->text))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected one character, as ';', or tab, found '%.200s'",
+                       argument->option, argument->text);
+    *(const char **)field = argument->text;
+    return SLUICE_STATUS_OK;
+}
+
+static sluice_status parse_horizon(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    size_t first, last;
+    (void)option;
+    const sluice_status status = sl_horizon_parse(argument->option, argument->text, &first, &last, error);
+    if (!status)
+        *(const char **)field = argument->text;
+    return status;
+}
+
+static sluice_status parse_share(const sl_option *option, const sl_argument *argument, void *field, sluice_error *error)
+{
+    enum { ENOUGH = 32, PERCENT = 100 };
+    char number[ENOUGH];
+    const size_t length = strlen(argument->text);
+    const bool is_percent = length && argument->text[length - 1] == '%';
+    char *end = NULL;
+    double share = -1;
+    (void)option;
+    if (length && length < sizeof number && (argument->text[0] == '.' || (argument->text[0] >= '0' && argument->text[0] <= '9'))) {
+        memcpy(number, argument->text, length - is_percent);
+        number[length - is_percent] = '\0';
+        share = strtod(number, &end) / (is_percent ? PERCENT : 1);
+    }
+    if (!end || *end || !(share >= 0 && share < 1))
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: expected a fraction below 1, as 0.2, or 20%%, found '%.200s'",
+                       argument->option, argument->text);
+    *(double *)field = share;
+    return SLUICE_STATUS_OK;
+}
+
+const sl_option_kind sl_value_columns = {parse_columns, SL_COMPLETE_NOTHING, SL_TYPE_TEXT};
+const sl_option_kind sl_value_delimiter = {parse_delimiter, SL_COMPLETE_NOTHING, SL_TYPE_TEXT};
+const sl_option_kind sl_value_horizon = {parse_horizon, SL_COMPLETE_NOTHING, SL_TYPE_TEXT};
+const sl_option_kind sl_value_share = {parse_share, SL_COMPLETE_NOTHING, SL_TYPE_DOUBLE};
 const sl_option_kind sl_value_word = {parse_word, SL_COMPLETE_CHOICE, SL_TYPE_TEXT};
 const sl_option_kind sl_value_functions = {parse_functions, SL_COMPLETE_CHOICES, SL_TYPE_TEXT};
 const sl_option_kind sl_value_layout = {parse_layout, SL_COMPLETE_CHOICE, SL_TYPE_OTHER};

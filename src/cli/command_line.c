@@ -102,7 +102,38 @@ static const sl_option table[] = {
      "keep the CR of lines that end in CR LF; by default it is dropped, with a note"},
     {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped", .default_text = "-"},
-    {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input), "the rows: inputs [N][T][I], or tokens [N][T]"},
+    {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input),
+     "the rows: inputs [N][T][I], or tokens [N][T]; with --window, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "
+     ".npy "
+     "file or of an array in an archive, FILE.npz:NAME; table and .npy may be gzipped"},
+    {"window", 0, TRAIN, DATA, "W", &sl_kind_count, FIELD(series.window),
+     "train on windows of series, W steps each, to forecast --target; they overlap in memory", .most = UINT32_MAX,
+     .recorded = true},
+    {"hop", 0, TRAIN, DATA, "H", &sl_kind_count, FIELD(series.hop), "steps from the beginning of a window to that of the next",
+     .most = UINT32_MAX, .default_text = "1", .recorded = true},
+    {"target", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.targets),
+     "columns to forecast, by names or by numbers from 1 on", .recorded = true},
+    {"horizon", 0, TRAIN, DATA, "K|A-B", &sl_value_horizon, FIELD(series.horizon),
+     "how many steps behind a window's last one its targets are: K, or each from A to B; the outputs are all targets at A, then at "
+     "A+1",
+     .default_text = "1", .recorded = true},
+    {"columns", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.columns),
+     "columns that are inputs, by names or by numbers from 1 on; by default all, the targets too", .recorded = true},
+    {"sequence-column", 0, TRAIN, DATA, "NAME", &sl_kind_text, FIELD(series.sequence_column),
+     "rows of a table that follow each other and have the same text in this column are a series; by default all rows are one",
+     .recorded = true},
+    {"delimiter", 0, TRAIN, DATA, "C", &sl_value_delimiter, FIELD(series.delimiter),
+     "what separates a table's cells, or tab; by default a tab, semicolon or comma, whichever the first row has", .recorded = true},
+    {"header", 0, TRAIN, DATA, "WHETHER", &sl_value_word, FIELD(series.header),
+     "whether a table's first row has names; auto: if no cell of it is a number", sl_series_header_word, .recorded = true},
+    {"missing", 0, TRAIN, DATA, "WHAT", &sl_value_word, FIELD(series.missing),
+     "what an empty cell, NA or NaN is: an error, 0, or the number before it in its series", sl_series_missing_word,
+     .recorded = true},
+    {"standardize", 0, TRAIN, DATA, NULL, &sl_kind_flag, FIELD(train.standardize),
+     "scale each column to mean 0 and deviation 1 over the steps for training; the model's file has the scaling in it and gives "
+     "forecasts in the units of the data",
+     .recorded = true},
+    {"normalize", 0, TRAIN, DATA, NULL, &sl_kind_flag, FIELD(train.normalize), "likewise, to least 0 and most 1", .recorded = true},
     {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "number of steps of each row, [N]; by default T for all"},
     {"mask", 0, INFO | RUN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(mask),
      "which steps count, b1 or u1 [N][T]; a step whose element is 0 is masked: it leaves the states as they are; "
@@ -132,6 +163,10 @@ static const sl_option table[] = {
      "values of the rows of --validate, as --values"},
     {"validate-share", 0, TRAIN, DATA, "S", &sl_kind_fraction, FIELD(train.validate_share),
      "instead of --validate, the fraction of the rows to hold out for validation, chosen at random by --seed", .recorded = true},
+
+    {"validate-last", 0, TRAIN, DATA, "SHARE", &sl_value_share, FIELD(train.validate_last),
+     "with --window: hold out the last part of each series, as 0.2 or 20%; no step of it is an input or target of training",
+     .recorded = true},
 
     {"output", 'o', RUN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
      "outputs of the network: of its last layer, [N][T][W], zero after the end of a row, or [N][W] if it gives one vector for each "

@@ -133,7 +133,7 @@ static sluice_status fail_slot(const sluice_streams *streams, const size_t *slot
     for (size_t k = 0; k < row; k++)
         if (sl_streams_slot(slots, k) == slot)
             return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
-                               "slot %zu; row %zu has this slot already; feed a sequence's pieces one call after another", slot, k);
+                               "slot %zu, which a row before it has; feed a sequence's pieces one call after another", slot);
     return sl_fail_row(error, SLUICE_STATUS_BAD_DATA, row, SIZE_MAX,
                        "slot %zu; another call is using it; wait for that call to end", slot);
 }

@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include "base/clean.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -170,6 +171,8 @@ sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, slui
         status = sl_model_set_classes(*copy, (const char *const *)model->classes, error);
     if (!status)
         status = sl_model_set_notes(*copy, model->notes, error);
+    if (!status)
+        status = sluice_model_set_series(*copy, model->series, error);
     if (status) {
         sluice_model_destroy(*copy);
         *copy = NULL;
@@ -230,6 +233,28 @@ sluice_status sl_model_set_notes(sluice_model *model, const char *notes, sluice_
     return SLUICE_STATUS_OK;
 }
 
+sluice_status sluice_model_set_series(sluice_model *model, const char *text, sluice_error *error)
+{
+    if (!model)
+        return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "sluice_model_set_series: model is NULL");
+    for (const char *c = text; c && *c; c++)
+        if (sl_clean_get_control(c))
+            return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
+                           "sluice_model_set_series: expected a text without control characters, found one behind %zu bytes",
+                           (size_t)(c - text));
+    char *copy = text ? copy_text(text) : NULL;
+    if (text && !copy)
+        return sl_fail_memory(error, "what a model says of series", strlen(text) + 1);
+    sl_free(model->series);
+    model->series = copy;
+    return SLUICE_STATUS_OK;
+}
+
+const char *sluice_model_get_series(const sluice_model *model)
+{
+    return model->series;
+}
+
 sluice_status sluice_model_get_shape(const sluice_model *model, sluice_shape *shape)
 {
     const sluice_status status = sl_struct_check(shape, SL_STRUCT(sluice_shape), "sluice_model_get_shape", NULL);
@@ -262,6 +287,7 @@ void sluice_model_destroy(sluice_model *model)
     sl_free(model->layers);
     sl_free(model->classes);
     sl_free(model->notes);
+    sl_free(model->series);
     sl_network_destroy(model->network);
     sl_free(model);
 }

@@ -10,6 +10,7 @@ struct sluice_model {
     sl_layer_parameters *layers; /* [layer_count] */
     char **classes;              /* [C] names, or NULL */
     char *notes;                 /* "" or lines; sluice_model_get_notes */
+    char *series;                /* sluice_model_get_series; NULL: none */
 };
 
 /** Make a model with all parameters zero, without class names; *model is set on success only, and sluice_model_destroy frees it. It
@@ -19,7 +20,7 @@ sluice_status sl_model_allocate_network(sl_network *network, sluice_model **mode
 /** The same of a shape. BAD_ARGUMENT (the shape), NO_MEMORY, TOO_LARGE. */
 sluice_status sl_model_allocate(const sluice_shape *shape, sluice_model **model, sluice_error *error);
 
-/** Make a copy: parameters, class names, notes. *copy is NULL on failure. NO_MEMORY. */
+/** Make a copy: parameters, class names, notes, and what is said of series. *copy is NULL on failure. NO_MEMORY. */
 sluice_status sl_model_copy(const sluice_model *model, sluice_model **copy, sluice_error *error);
 
 /** sluice_model_get_tensor for those who make or train the model; `count` is not NULL. */

@@ -88,7 +88,9 @@ def kinds(cli):
                        "--validate-labels", cli.path("l.npy")],
             "precision": [*arrays, "--precision", "bf16"],
             "losses": [*arrays, "--loss", "quantile:0.2,0.7", "--sample-weights", cli.path("w.npy"), "--rate-schedule", "plateau:0.5,0",
-                       "--precision", "int8", "--checkpoint-every", 1]}
+                       "--precision", "int8", "--checkpoint-every", 1],
+            "series": ["-i", cli.path("x.npy"), "--window", 5, "--hop", 2, "--target", "1,3", "--horizon", "1-2", "--standardize",
+                       "--validate-last", "30%", "--hidden", 6, "--batch", 20, "--epochs", 2]}
 
 
 def options(words, shards, *more):
@@ -136,7 +138,7 @@ def check_shards_alone(cli):
 
 def check_same_bytes(cli):
     for kind, shards, counts in (("text", 8, range(1, 9)), ("text", 1, (2,)), ("text", 16, (3, 5)), ("text", 3, (2, 3)), ("pieces", 5, (2, 3, 4)),
-                                 ("pieces", 16, (8,)), ("tokens", 4, (3, 4)), ("precision", 6, (4,))):
+                                 ("pieces", 16, (8,)), ("tokens", 4, (3, 4)), ("precision", 6, (4,)), ("series", 4, (3,))):
         for ranks in range(1, 9) if DEEP else counts:
             for threads in (1, 2) if ranks == 2 or (DEEP and ranks == 5) else (1,):
                 directory = fresh(cli)

@@ -270,6 +270,37 @@ TEST(disk_first)
     ck_assert_uint_eq(synchronized, 6);
 }
 
+/* What a model says of series is in its file, its copies and its checkpoints, until it is taken back. */
+TEST(series_said)
+{
+    static const char said[] = "{\"columns\": [\"a\\\\\", \"Gr\xc3\xb6\xc3\x9f"
+                               "e\"]}";
+    OWNED_HANDLE(sluice_model) model = make_model(class_names);
+    ck_assert_ptr_null(sluice_model_get_series(model));
+    SUCCEEDS(sluice_model_set_series, model, said);
+    char copied[sizeof said];
+    strcpy(copied, sluice_model_get_series(model));
+    SUCCEEDS(sluice_model_set_series, model, copied);
+    memset(copied, 'x', sizeof copied - 1);
+    save(model, test_path("model"), NULL);
+    OWNED_HANDLE(sluice_model) loaded = load(test_path("model"), NULL);
+    same_model(loaded, model);
+    ck_assert_str_eq(sluice_model_get_series(loaded), said);
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "control character", sluice_model_set_series, loaded, "a\nb");
+    REFUSED(SLUICE_STATUS_BAD_ARGUMENT, "model is NULL", sluice_model_set_series, NULL, said);
+    ck_assert_str_eq(sluice_model_get_series(loaded), said);
+    const sluice_trainer_options options = {.struct_size = sizeof options, .rate = 0.01};
+    OWNED_HANDLE(sluice_trainer) trainer = NULL;
+    SUCCEEDS(sluice_trainer_create, loaded, NULL, &options, &trainer);
+    ck_assert_str_eq(sluice_model_get_series(sluice_trainer_get_model(trainer)), said);
+    SUCCEEDS(sluice_model_set_series, loaded, NULL);
+    ck_assert_ptr_null(sluice_model_get_series(loaded));
+    SUCCEEDS(sluice_trainer_save, trainer, NULL, test_path("checkpoint"), "note");
+    OWNED_HANDLE(sluice_trainer) resumed = NULL;
+    SUCCEEDS(sluice_trainer_load, test_path("checkpoint"), NULL, &resumed, NULL, NULL);
+    ck_assert_str_eq(sluice_model_get_series(sluice_trainer_get_model(resumed)), said);
+}
+
 /* Into a pipe, which can only be written forward. */
 TEST(into_a_pipe)
 {

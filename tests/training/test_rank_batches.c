@@ -314,7 +314,7 @@ TEST(a_slot_belongs_to_one_row)
     static const struct {
         size_t row, slot;
         const char *words;
-    } cases[] = {{8, 0, "row 8: slot 0"}, {7, ROWS, "row 7: slot 9"}};
+    } cases[] = {{8, 0, "row 8: slot 0, which a row before it has"}, {7, ROWS, "row 7: slot 9"}};
     for (size_t c = 0; c < 2; c++) {
         size_t slots[ROWS] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
         slots[cases[c].row] = cases[c].slot;

@@ -69,7 +69,7 @@ TEST(a_batch_has_rows_of_like_length)
     sl_order order;
     make(&order);
     for (uint64_t epoch = 0; epoch < 20; epoch++) {
-        sl_order_shuffle(&order, lengths, 5, epoch);
+        sl_order_shuffle(&order, lengths, LONGEST, 5, epoch);
         const uint64_t padded = check_whole(&order), sum = sum_lengths(&order);
         /* Rows drawn at random would be padded to about twice their steps. */
         ck_assert_msg(padded < sum + sum / 6, "epoch %d: %llu steps padded to %llu", (int)epoch, (unsigned long long)sum,
@@ -85,14 +85,14 @@ TEST(epochs_and_seeds_differ_and_repeat)
     make(&second);
     for (uint64_t seed = 0; seed < 3; seed++)
         for (uint64_t epoch = 0; epoch < 3; epoch++) {
-            sl_order_shuffle(&first, lengths, seed, epoch);
-            sl_order_shuffle(&second, lengths, seed, epoch);
+            sl_order_shuffle(&first, lengths, LONGEST, seed, epoch);
+            sl_order_shuffle(&second, lengths, LONGEST, seed, epoch);
             ck_assert_mem_eq(first.rows, second.rows, ROWS * sizeof *first.rows);
             ck_assert_mem_eq(first.ranges, second.ranges, first.batches * sizeof *first.ranges);
-            sl_order_shuffle(&second, lengths, seed, epoch + 1);
+            sl_order_shuffle(&second, lengths, LONGEST, seed, epoch + 1);
             ck_assert_mem_ne(first.rows, second.rows, ROWS * sizeof *first.rows);
             ck_assert_mem_ne(first.ranges, second.ranges, first.batches * sizeof *first.ranges);
-            sl_order_shuffle(&second, lengths, seed + 1, epoch);
+            sl_order_shuffle(&second, lengths, LONGEST, seed + 1, epoch);
             ck_assert_mem_ne(first.rows, second.rows, ROWS * sizeof *first.rows);
         }
     sl_order_release(&first);
@@ -110,7 +110,7 @@ TEST(rows_change_company)
     ck_assert_int_eq(sl_order_create(&order, sl_order_count(COUNT), COUNT, SMALL), SL_EXIT_OK);
     unsigned shared[COUNT] = {0}, leftover = 0;
     for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
-        sl_order_shuffle(&order, distinct, 1, epoch);
+        sl_order_shuffle(&order, distinct, LONGEST, 1, epoch);
         for (size_t k = 0; k < order.batches; k++) {
             const sl_batch_range *range = &order.ranges[k];
             bool here = false;
@@ -135,7 +135,7 @@ TEST(sorting_is_by_length)
 {
     sl_order order;
     make(&order);
-    sl_order_sort(&order, lengths);
+    sl_order_sort(&order, lengths, LONGEST);
     check_whole(&order);
     for (size_t n = 1; n < ROWS; n++) {
         const size_t a = order.rows[n - 1], b = order.rows[n];
@@ -150,7 +150,7 @@ TEST(long_rows_are_sorted_too)
     static const size_t expected[] = {4, 1, 5, 3, 0, 2};
     sl_order order;
     ck_assert_int_eq(sl_order_create(&order, sl_order_count(6), 6, 4), SL_EXIT_OK);
-    sl_order_sort(&order, far);
+    sl_order_sort(&order, far, 0);
     ck_assert_mem_eq(order.rows, expected, sizeof expected);
     sl_order_release(&order);
 }

@@ -3,6 +3,7 @@
 #include "cli/command_line.h"
 #include "cli/info/info_parts.h"
 #include "cli/info/layer_table.h"
+#include "cli/series/forecast.h"
 #include "program/layer_facts.h"
 #include "cli/tuned_plans.h"
 #include "io/content.h"
@@ -81,14 +82,16 @@ static json_t *model_to_json(const char *path, const sluice_model *model)
     const model_facts facts = get_facts(model);
     const sluice_shape *shape = &facts.shape;
     char format[FORMAT_BYTES];
-    return json_pack(
-        "{so ss sI sI sI sI sI sI sb sI sI sf sf so ss sf so so}", "model", sl_json_string(path), "format",
-        get_format(path, model, format), "layers", (json_int_t)shape->layers, "directions", (json_int_t)shape->directions, "inputs",
-        (json_int_t)shape->inputs, "hidden", (json_int_t)shape->hidden, "vocabulary", (json_int_t)shape->vocabulary, "classes",
-        (json_int_t)shape->classes, "has_bias", shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
-        (json_int_t)(facts.parameters * sizeof(float)), "flop_per_step", facts.step_flop, "flop_per_row", facts.row_flop,
-        "class_names", get_classes(model, shape->classes), "masking", sl_masking_get_name((unsigned)facts.network.masking),
-        "mask_value", (double)facts.network.mask_value, "chain", sl_layer_table_get_json(model), "notes", get_notes(model));
+    json_t *series = sluice_model_get_series(model) ? json_loads(sluice_model_get_series(model), 0, NULL) : json_null();
+    return json_pack("{so ss sI sI sI sI sI sI sb sI sI sf sf so ss sf so so so}", "model", sl_json_string(path), "format",
+                     get_format(path, model, format), "layers", (json_int_t)shape->layers, "directions",
+                     (json_int_t)shape->directions, "inputs", (json_int_t)shape->inputs, "hidden", (json_int_t)shape->hidden,
+                     "vocabulary", (json_int_t)shape->vocabulary, "classes", (json_int_t)shape->classes, "has_bias",
+                     shape->has_bias, "parameters", (json_int_t)facts.parameters, "bytes",
+                     (json_int_t)(facts.parameters * sizeof(float)), "flop_per_step", facts.step_flop, "flop_per_row",
+                     facts.row_flop, "class_names", get_classes(model, shape->classes), "masking",
+                     sl_masking_get_name((unsigned)facts.network.masking), "mask_value", (double)facts.network.mask_value, "chain",
+                     sl_layer_table_get_json(model), "notes", get_notes(model), "series", series);
 }
 
 static void print_classes(const sluice_model *model, size_t classes)
@@ -123,6 +126,28 @@ static void print_notes(const char *notes)
     }
 }
 
+static void print_names(const char *before, const sl_name_list *list)
+{
+    for (size_t k = 0; k < list->count; k++) {
+        printf("%s", k ? ", " : before);
+        sl_format_print_clean(list->names[k], SIZE_MAX, stdout);
+    }
+}
+
+/* What the model says of series. */
+static void print_forecast(const sl_forecast *forecast)
+{
+    const sl_windows *windows = &forecast->windows;
+    printf("windows       %zu steps, hop %zu\n", windows->steps, windows->hop);
+    print_names("columns       ", &forecast->inputs);
+    print_names("\nforecasts     ", &forecast->targets);
+    if (windows->first_horizon == windows->last_horizon)
+        printf(", %zu steps ahead", windows->first_horizon);
+    else
+        printf(", each from %zu to %zu steps ahead", windows->first_horizon, windows->last_horizon);
+    printf("\nscaling       %s\n", sl_scaling_kind_get_name(forecast->scaling));
+}
+
 /* The lines of a model that a sluice_shape describes. */
 static void print_shape(const sluice_shape *shape)
 {
@@ -139,7 +164,7 @@ static void print_shape(const sluice_shape *shape)
         printf("head          none\n");
 }
 
-static sl_exit print_model(const char *path, const sluice_model *model)
+static sl_exit print_model(const char *path, const sluice_model *model, const sl_forecast *forecast)
 {
     const model_facts facts = get_facts(model);
     char count[SL_FORMAT_COUNT], format[FORMAT_BYTES];
@@ -152,6 +177,8 @@ static sl_exit print_model(const char *path, const sluice_model *model)
         printf("%s%zu\n", facts.is_shape ? "classes       " : "outputs       ", facts.shape.classes);
     print_classes(model, facts.shape.classes);
     print_masking(&facts.network);
+    if (forecast)
+        print_forecast(forecast);
     printf("parameters    %s\n", sl_format_count(facts.parameters, count));
     printf("bytes         %s as float32\n", sl_format_count(facts.parameters * sizeof(float), count));
     printf("FLOP per step %s\n", sl_format_count((uint64_t)facts.step_flop, count));
@@ -169,11 +196,14 @@ static sl_exit show_model(const sl_options *options)
     char format[FORMAT_BYTES];
     if (sluice_model_load(options->model, &options->names, &model, &error))
         return sl_info_choices(options, get_format(options->model, NULL, format), &error);
-    sl_exit code = SL_EXIT_OK;
-    if (options->json)
+    sl_forecast forecast;
+    bool forecasts;
+    sl_exit code = sl_forecast_read(model, options->model, &forecast, &forecasts);
+    if (!code && options->json)
         code = sl_json_print(model_to_json(options->model, model), stdout);
-    else
-        code = print_model(options->model, model);
+    else if (!code)
+        code = print_model(options->model, model, forecasts ? &forecast : NULL);
+    sl_forecast_release(&forecast);
     sluice_model_destroy(model);
     return code;
 }

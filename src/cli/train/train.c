@@ -13,6 +13,33 @@
 
 /* ---- Options --------------------------------------------------------------------------------------------------------------- */
 
+/* --window, and what goes with it alone. */
+static sl_exit check_windows(const sl_options *options)
+{
+    const sl_train_options *o = &options->train;
+    const sl_series_options *series = &options->series;
+    if (!series->window && (series->hop || series->horizon || series->columns || series->targets || series->missing ||
+                            o->validate_last > 0 || o->standardize || o->normalize || sl_series_options_has_table(series)))
+        return sl_report(SL_EXIT_USAGE,
+                         "--target, --horizon, --hop, --columns, --delimiter, --header, --sequence-column, --missing, "
+                         "--standardize, --normalize and --validate-last go with --window; give it, or leave them out");
+    if (!series->window)
+        return SL_EXIT_OK;
+    if (!options->input || !series->targets)
+        return sl_report(SL_EXIT_USAGE, "--window needs --input FILE, the series, and --target, the columns to forecast");
+    if (o->text || options->lengths || o->labels || o->values || o->validate_lengths || o->validate_labels || o->validate_values ||
+        o->classes || o->no_head || o->new_head || o->every_step || o->truncate || o->validate_share > 0 || o->sample_weights)
+        return sl_report(SL_EXIT_USAGE,
+                         "--window makes rows and targets of series; leave out --text, --lengths, --labels, --values and those of "
+                         "--validate, --classes, --no-head, --new-head, --every-step, --truncate, --sample-weights and "
+                         "--validate-share, of which windows of training would see the future; --validate-last does not");
+    if (o->standardize && o->normalize)
+        return sl_report(SL_EXIT_USAGE, "--standardize and --normalize exclude each other; give one of them");
+    if (o->validate && o->validate_last > 0)
+        return sl_report(SL_EXIT_USAGE, "--validate and --validate-last exclude each other; give one of them");
+    return SL_EXIT_OK;
+}
+
 static sl_exit check_data_options(const sl_options *options)
 {
     const sl_train_options *o = &options->train;
@@ -25,8 +52,8 @@ static sl_exit check_data_options(const sl_options *options)
                          "--vocabulary, --no-head, --validate-lengths, --validate-labels and --validate-values");
     if (options->keep_cr && !o->text)
         return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
-    if (options->input && !o->labels == !o->values)
-        return sl_report(SL_EXIT_USAGE, "--input needs either --labels FILE or --values FILE");
+    if (options->input && !options->series.window && !o->labels == !o->values)
+        return sl_report(SL_EXIT_USAGE, "--input needs either --labels FILE or --values FILE; of series, --window and --target");
     if (o->validate && o->validate_share > 0)
         return sl_report(SL_EXIT_USAGE, "--validate and --validate-share exclude each other; give one of them");
     if (!o->validate && (o->validate_lengths || o->validate_labels || o->validate_values))
@@ -34,9 +61,9 @@ static sl_exit check_data_options(const sl_options *options)
     if (o->validate && options->input && (!o->labels != !o->validate_labels || !o->values != !o->validate_values))
         return sl_report(SL_EXIT_USAGE, "--validate needs --validate-labels where there are --labels, and --validate-values where "
                                         "there are --values");
-    const bool has_validation = o->validate || o->validate_share > 0;
+    const bool has_validation = o->validate || o->validate_share > 0 || o->validate_last > 0;
     if (o->patience && !has_validation)
-        return sl_report(SL_EXIT_USAGE, "--patience needs validation rows; give --validate or --validate-share");
+        return sl_report(SL_EXIT_USAGE, "--patience needs validation rows; give --validate, --validate-share or --validate-last");
     if (o->precision > SLUICE_PRECISION_F32 && !has_validation)
         return sl_report(SL_EXIT_USAGE,
                          "--precision %s is for validation rows; give --validate or --validate-share, or leave it out, as training "
@@ -76,17 +103,18 @@ static sl_exit check_training_options(const sl_options *options)
 {
     enum { MOST_EPOCHS = 1000000 }; /* the number of updates fits then */
     const sl_train_options *o = &options->train;
+    const bool has_values = o->values || options->series.window;
     if (o->trainer.momentum > 0 && o->trainer.optimizer != SLUICE_OPTIMIZER_SGD)
         return sl_report(SL_EXIT_USAGE, "--momentum goes with --optimizer sgd");
     if (o->trainer.warmup_steps && o->trainer.schedule == SLUICE_RATE_ONE_CYCLE)
         return sl_report(SL_EXIT_USAGE, "--warmup does not go with --rate-schedule one-cycle, which has its own warm-up");
-    if (o->trainer.label_smoothing > 0 && o->values)
+    if (o->trainer.label_smoothing > 0 && has_values)
         return sl_report(SL_EXIT_USAGE, "--label-smoothing goes with labels, not with --values");
-    if (o->loss.text && !o->values)
-        return sl_report(SL_EXIT_USAGE, "--loss goes with --values; the loss of labels is cross-entropy");
+    if (o->loss.text && !has_values)
+        return sl_report(SL_EXIT_USAGE, "--loss goes with --values or --window; the loss of labels is cross-entropy");
     if (o->head_only && o->no_head)
         return sl_report(SL_EXIT_USAGE, "--head-only trains the head; leave out --no-head");
-    if (o->class_weights && o->values)
+    if (o->class_weights && has_values)
         return sl_report(SL_EXIT_USAGE, "--class-weights goes with labels, not with --values");
     if (o->epochs > MOST_EPOCHS)
         return sl_report(SL_EXIT_USAGE, "--epochs: expected %d at most, found %zu", MOST_EPOCHS, o->epochs);
@@ -153,7 +181,8 @@ static sl_exit check_options(const sl_options *options)
 {
     if (!options->output)
         return sl_report(SL_EXIT_USAGE, "--output MODEL is missing; see sluice train --help");
-    sl_exit code = check_data_options(options);
+    sl_exit code = check_windows(options);
+    code = code ? code : check_data_options(options);
     code = code ? code : check_network_options(options);
     code = code ? code : check_training_options(options);
     return code ? code : check_paths(options);

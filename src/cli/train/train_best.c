@@ -23,9 +23,14 @@ sl_exit sl_train_save_model(const sl_training *train)
     if (!sl_group_is_first())
         return SL_EXIT_OK;
     sluice_error error;
+    sluice_model *made;
     const sluice_model *model = sluice_trainer_get_model(train->trainer);
+    sl_exit code = sl_train_make_file_model(train, model, &made);
+    model = made ? made : model;
     const sluice_names names = sl_train_get_names(train, model);
-    return sl_report_status(sluice_model_save(model, train->options->output, &names, &error), &error);
+    code = code ? code : sl_report_status(sluice_model_save(model, train->options->output, &names, &error), &error);
+    sluice_model_destroy(made);
+    return code;
 }
 
 /* More right; with as many right, or of --values, less loss. */
@@ -36,16 +41,30 @@ static bool is_better(const sl_training *train, const sl_score *score, const sl_
     return score->loss < than->loss;
 }
 
-void sl_train_update_best(sl_training *train, const sl_score *score, bool *is_best)
+sl_exit sl_train_get_digest(const sl_training *train, uint64_t *digest)
+{
+    sluice_model *made;
+    const sluice_model *model = sluice_trainer_get_model(train->trainer);
+    const sl_exit code = sl_train_make_file_model(train, model, &made);
+    if (!code)
+        *digest = sl_digest_of_weights(made ? made : model);
+    sluice_model_destroy(made);
+    return code;
+}
+
+sl_exit sl_train_update_best(sl_training *train, const sl_score *score, bool *is_best)
 {
     sl_best *best = &train->best;
     *is_best = !train->dataset.validation || !best->epoch || is_better(train, score, &best->score);
     if (!*is_best)
-        return;
+        return SL_EXIT_OK;
+    const sl_exit code = sl_train_get_digest(train, &best->digest);
+    if (code)
+        return code;
     best->epoch = train->position.epoch;
-    best->digest = sl_digest_of_weights(sluice_trainer_get_model(train->trainer));
     best->score = *score;
     memcpy(best->scores, train->evaluation.scores, train->evaluation.count * sizeof *best->scores);
+    return SL_EXIT_OK;
 }
 
 bool sl_train_is_over(const sl_training *train)

@@ -50,16 +50,36 @@ static json_t *get_best(const sl_training *train)
                      tallies);
 }
 
+static json_t *floats_to_json(const float *values, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t k = 0; list && k < count; k++)
+        json_array_append_new(list, json_real((double)values[k]));
+    return list;
+}
+
+/* The scaling of windows, as --from may have brought it; NULL, which json_pack leaves out: there is none. */
+static json_t *get_scaling(const sl_scaling *scaling)
+{
+    return scaling->kind == SL_SCALING_NONE ? NULL
+                                            : json_pack("{si so so so so}", "kind", (int)scaling->kind, "in_scale",
+                                                        floats_to_json(scaling->in_scale, scaling->inputs), "in_shift",
+                                                        floats_to_json(scaling->in_shift, scaling->inputs), "out_scale",
+                                                        floats_to_json(scaling->out_scale, scaling->outputs), "out_shift",
+                                                        floats_to_json(scaling->out_shift, scaling->outputs));
+}
+
 static char *get_note(const sl_training *train)
 {
     char digest[DIGEST_BYTES];
-    json_t *note = json_pack(
-        "{ss ss sI sI sI sI sf sf sf sI sI so so so so}", "format", format, "data", write_digest(train->dataset.digest, digest),
-        "epoch", (json_int_t)train->position.epoch, "batch", (json_int_t)train->position.batch, "piece",
-        (json_int_t)train->position.begin, "step", (json_int_t)train->position.step, "rate", train->position.rate, "loss",
-        train->position.sum.loss, "weight", train->position.sum.weight, "counted", (json_int_t)train->position.sum.counted, "right",
-        (json_int_t)train->position.sum.right, "options", sl_record_get_options(train->options), "arguments",
-        sl_record_get_arguments(train->options, train->info.gemm), "best", get_best(train), "curve", get_curve(&train->curve));
+    json_t *note = json_pack("{ss ss sI sI sI sI sf sf sf sI sI so so so so so*}", "format", format, "data",
+                             write_digest(train->dataset.digest, digest), "epoch", (json_int_t)train->position.epoch, "batch",
+                             (json_int_t)train->position.batch, "piece", (json_int_t)train->position.begin, "step",
+                             (json_int_t)train->position.step, "rate", train->position.rate, "loss", train->position.sum.loss,
+                             "weight", train->position.sum.weight, "counted", (json_int_t)train->position.sum.counted, "right",
+                             (json_int_t)train->position.sum.right, "options", sl_record_get_options(train->options), "arguments",
+                             sl_record_get_arguments(train->options, train->info.gemm), "best", get_best(train), "curve",
+                             get_curve(&train->curve), "scaling", get_scaling(&train->dataset.scaling));
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL; /* reals with all their 17 digits */
     json_decref(note);
     return text;
@@ -146,22 +166,45 @@ static bool take_best(sl_training *train, json_t *object)
     return best->scores != NULL;
 }
 
+static bool take_floats(json_t *list, size_t count, float *values)
+{
+    for (size_t k = 0; k < count; k++)
+        values[k] = (float)json_number_value(json_array_get(list, k));
+    return json_array_size(list) == count;
+}
+
+static bool take_scaling(sl_scaling *scaling, json_t *object)
+{
+    int kind;
+    json_t *in_scale, *in_shift, *out_scale, *out_shift;
+    if (!object)
+        return true;
+    if (json_unpack(object, "{si so so so so!}", "kind", &kind, "in_scale", &in_scale, "in_shift", &in_shift, "out_scale",
+                    &out_scale, "out_shift", &out_shift) ||
+        kind <= SL_SCALING_NONE || kind >= SL_SCALINGS ||
+        !sl_scaling_allocate(scaling, (sl_scaling_kind)kind, json_array_size(in_scale), json_array_size(out_scale)))
+        return false;
+    return take_floats(in_scale, scaling->inputs, scaling->in_scale) && take_floats(in_shift, scaling->inputs, scaling->in_shift) &&
+           take_floats(out_scale, scaling->outputs, scaling->out_scale) &&
+           take_floats(out_shift, scaling->outputs, scaling->out_shift);
+}
+
 /* Restore the position. Release 0.3 wrote neither "arguments" nor "weight", which is "counted" if there are no class weights; and it
  * wrote "states", in hexadecimal digits, instead of a set of streams. */
 static sl_exit take_note(sl_training *train, json_t *note)
 {
     const char *path = train->options->train.resume, *found, *data, *states = "";
     json_int_t epoch, batch, piece, step, counted, right;
-    json_t *options, *arguments = NULL, *best, *curve;
+    json_t *options, *arguments = NULL, *best, *curve, *scaling = NULL;
     train->position.sum.weight = -1;
     if (!note ||
-        json_unpack(note, "{ss ss sI sI sI s?s sI sF sF s?F sI sI so s?o so so!}", "format", &found, "data", &data, "epoch", &epoch,
-                    "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->position.rate, "loss",
-                    &train->position.sum.loss, "weight", &train->position.sum.weight, "counted", &counted, "right", &right,
-                    "options", &options, "arguments", &arguments, "best", &best, "curve", &curve) ||
+        json_unpack(note, "{ss ss sI sI sI s?s sI sF sF s?F sI sI so s?o so so s?o!}", "format", &found, "data", &data, "epoch",
+                    &epoch, "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->position.rate,
+                    "loss", &train->position.sum.loss, "weight", &train->position.sum.weight, "counted", &counted, "right", &right,
+                    "options", &options, "arguments", &arguments, "best", &best, "curve", &curve, "scaling", &scaling) ||
         strcmp(found, format) != 0 || epoch < 0 || batch < 0 || piece < 0 || step < 0 || counted < right || right < 0 ||
-        !take_best(train, best) || !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch ||
-        train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch ||
+        !take_best(train, best) || !take_scaling(&train->dataset.scaling, scaling) || !take_curve(&train->curve, curve) ||
+        train->curve.count != (size_t)epoch || train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch ||
         (train->streams != NULL) + (*states != '\0') != (piece > 0))
         return sl_report(SL_EXIT_DATA, "%s: expected a checkpoint that sluice train wrote, found one of another program or release",
                          path);
@@ -293,8 +336,10 @@ sl_exit sl_checkpoint_check(const sl_training *train)
         return code;
     if (!best->epoch || !sl_group_is_first())
         return SL_EXIT_OK;
-    if (sl_digest_of_weights(sluice_trainer_get_model(train->trainer)) == best->digest)
-        return sl_train_save_model(train);
+    uint64_t digest;
+    const sl_exit made = sl_train_get_digest(train, &digest);
+    if (made || digest == best->digest)
+        return made ? made : sl_train_save_model(train);
     if ((!train->dataset.validation && !sl_train_is_over(train)) ||
         holds_best(train)) /* the next epoch writes it, or it is there */
         return SL_EXIT_OK;

@@ -119,8 +119,9 @@ static sl_exit stop(sl_training *train)
 
 static sl_exit train_batches(sl_training *train)
 {
+    const sl_data *data = &train->dataset.data;
     show_progress(train);
-    sl_order_shuffle(&train->dataset.order, train->dataset.data.lengths, train->options->train.trainer.seed, train->position.epoch);
+    sl_order_shuffle(&train->dataset.order, data->lengths, data->steps, train->options->train.trainer.seed, train->position.epoch);
     sl_exit code = sl_group_agree(sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK);
     while (!code && train->position.batch < train->dataset.order.batches) {
         code = train_batch(train, &train->dataset.order.ranges[train->position.batch]);
@@ -191,7 +192,9 @@ static sl_exit end_epoch(sl_training *train)
     train->position.batch = 0;
     train->position.sum = (sl_score){0};
     bool is_best;
-    sl_train_update_best(train, train->dataset.validation ? &epoch.validation : &epoch.training, &is_best);
+    code = sl_train_update_best(train, train->dataset.validation ? &epoch.validation : &epoch.training, &is_best);
+    if (code)
+        return code;
     /* The checkpoint comes first, because a resumed run can write the model from it. If it fails, write the model nevertheless. */
     code = sl_checkpoint_save(train);
     const sl_exit kept = is_best ? sl_train_save_model(train) : SL_EXIT_OK;

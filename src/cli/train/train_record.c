@@ -3,6 +3,7 @@
 #include "cli/command_line.h"
 #include "program/options/option_words.h"
 
+#include "io/npy/npz_read.h"
 #include "io/resolve.h"
 
 #include <errno.h>
@@ -201,8 +202,9 @@ static bool is_replaced(const sl_options *options, const char *name)
         {"input", " --text --keep-cr "},
         {"values", " --labels --validate-labels "},
         {"labels", " --values --validate-values "},
+        {"validate-last", " --validate --validate-share "},
         {"validate-share", " --validate --validate-lengths --validate-labels --validate-values "},
-        {"validate", " --validate-share "},
+        {"validate", " --validate-share --validate-last "},
     };
     char word[64];
     snprintf(word, sizeof word, " %s ", name);
@@ -268,7 +270,7 @@ static sl_exit check_input(const char *path, const char *name, const char *file)
     if (transient)
         return sl_report(SL_EXIT_USAGE, "%s: %s was %s when the run started; give %s again, with the same content", path, name,
                          transient, name);
-    if (access(file, F_OK) && (errno == ENOENT || errno == ENOTDIR))
+    if (!sl_npz_is_path(file) && access(file, F_OK) && (errno == ENOENT || errno == ENOTDIR))
         return sl_report(SL_EXIT_NO_INPUT,
                          "%s: %s of this run does not exist; give %s FILE, or continue in the folder where the run started", file,
                          name, name);

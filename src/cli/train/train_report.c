@@ -86,12 +86,14 @@ sl_exit sl_train_report_failure(const sl_training *train, const sluice_error *er
 }
 
 /* Name of class k, or of an output, for messages: its number if it has no name. */
-static const char *get_name(const sl_training *train, size_t k, char index[SL_FORMAT_COUNT])
+static const char *get_name(const sl_training *train, size_t k, char index[SL_FORECAST_NAME_BYTES])
 {
     const char *name = train->curve.has_classes ? sluice_model_get_class(sluice_trainer_get_model(train->trainer), k) : NULL;
     if (name)
         return name;
-    snprintf(index, SL_FORMAT_COUNT, "%zu", k);
+    if (train->dataset.data.windows)
+        return sl_forecast_name_output(&train->dataset.forecast, k, index);
+    snprintf(index, SL_FORECAST_NAME_BYTES, "%zu", k);
     return index;
 }
 
@@ -100,9 +102,16 @@ static double get_accuracy(const sl_output_score *score)
     return score->counted ? (double)score->right / (double)score->counted : 0;
 }
 
-static double get_mean_loss(const sl_output_score *score)
+/* The mean loss of output k, in the units of the data, or their squares: all losses but these two grow with the square of the unit, that
+ * of Huber with a DELTA of scaled numbers. */
+static double get_mean_loss(const sl_training *train, size_t k)
 {
-    return score->counted ? score->losses / (double)score->counted : 0;
+    const sl_output_score *score = &train->best.scores[k];
+    const sl_scaling *scaling = &train->dataset.scaling;
+    const sluice_loss_kind kind = train->options->train.loss.kind;
+    const double unit = scaling->kind == SL_SCALING_NONE ? 1 : (double)scaling->out_scale[k];
+    const bool is_linear = kind == SLUICE_LOSS_ABSOLUTE_ERROR || kind == SLUICE_LOSS_QUANTILE;
+    return score->counted ? score->losses / (double)score->counted * unit * (is_linear ? 1 : unit) : 0;
 }
 
 /* What the validation rows were computed with. */
@@ -127,7 +136,10 @@ static json_t *output_to_json(const sl_training *train, size_t k)
 {
     const sl_train_loss *loss = &train->options->train.loss;
     const size_t each = loss->quantile_count ? loss->quantile_count : 1;
-    json_t *object = json_pack("{sI sf}", "output", (json_int_t)k, get_loss(train)->key, get_mean_loss(&train->best.scores[k]));
+    json_t *object = json_pack("{sI sf}", "output", (json_int_t)k, get_loss(train)->key, get_mean_loss(train, k));
+    char name[SL_FORECAST_NAME_BYTES];
+    if (object && train->dataset.data.windows)
+        json_object_set_new(object, "name", sl_json_string(get_name(train, k, name)));
     if (object && loss->quantile_count) {
         json_object_set_new(object, "value", json_integer((json_int_t)(k / each)));
         json_object_set_new(object, "quantile", json_real((double)loss->quantiles[k % each]));
@@ -138,7 +150,7 @@ static json_t *output_to_json(const sl_training *train, size_t k)
 static json_t *scores_to_json(const sl_training *train)
 {
     json_t *list = json_array();
-    char index[SL_FORMAT_COUNT];
+    char index[SL_FORECAST_NAME_BYTES];
     for (size_t k = 0; list && k < train->evaluation.count; k++) {
         const sl_output_score *score = &train->best.scores[k];
         json_array_append_new(list, train->curve.has_classes
@@ -179,14 +191,14 @@ static json_t *summary_to_json(const sl_training *train)
 
 static void print_scores(const sl_training *train)
 {
-    char index[SL_FORMAT_COUNT], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
+    char index[SL_FORECAST_NAME_BYTES], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
     sl_format_print_name(train->curve.has_classes ? "class" : "output", NAME_COLUMNS, stdout);
     printf("%s\n", train->curve.has_classes ? "accuracy       right          of" : get_loss(train)->words);
     for (size_t k = 0; k < train->evaluation.count; k++) {
         const sl_output_score *score = &train->best.scores[k];
         sl_format_print_name(get_name(train, k, index), NAME_COLUMNS, stdout);
         if (!train->curve.has_classes)
-            printf("%.6g\n", get_mean_loss(score));
+            printf("%.6g\n", get_mean_loss(train, k));
         else if (score->counted)
             printf("%6.2f %% %11s %11s\n", 100 * get_accuracy(score), sl_format_count(score->right, right),
                    sl_format_count(score->counted, of));

@@ -130,9 +130,14 @@ static sl_exit check_counted(const sl_training *train, const sl_data *data, cons
 static sl_exit check_names(const sl_training *train, const sluice_model *model)
 {
     sluice_error error;
+    sluice_model *made;
+    sl_exit code = sl_train_make_file_model(train, model, &made);
+    model = made ? made : model;
     const sluice_names names = sl_train_get_names(train, model);
-    const sluice_status status = sluice_model_save(model, "/dev/null", &names, &error);
-    return status && status != SLUICE_STATUS_IO ? sl_report_error(&error) : SL_EXIT_OK; /* IO: the device may not exist */
+    if (!code && sluice_model_save(model, "/dev/null", &names, &error) && error.status != SLUICE_STATUS_IO)
+        code = sl_report_error(&error); /* IO: the device may not exist */
+    sluice_model_destroy(made);
+    return code;
 }
 
 /* Check the options against the network and the data. */
@@ -184,7 +189,7 @@ static uint64_t count_updates(sl_training *train)
         return options->epochs * order->batches;
     uint64_t updates = 0;
     for (uint64_t epoch = 0; epoch < options->epochs && !sl_interrupt_seen(); epoch++) {
-        sl_order_shuffle(order, train->dataset.data.lengths, options->trainer.seed, epoch);
+        sl_order_shuffle(order, train->dataset.data.lengths, train->dataset.data.steps, options->trainer.seed, epoch);
         for (size_t k = 0; k < order->batches; k++) {
             const sl_batch_range *range = &order->ranges[k];
             sl_minibatch_select(&train->minibatch, &train->dataset.data, order->rows + range->begin, range->end - range->begin,
@@ -311,16 +316,21 @@ static sl_exit change_end(const sl_training *train, sluice_model **loaded)
 /* Read the data, and load or make the model: *model is *loaded, or the trainer's. */
 static sl_exit read_all(sl_training *train, sluice_model **loaded, const sluice_model **model)
 {
+    sl_forecast forecast = {0}; /* of --from */
     sl_exit code = find_model(train, loaded, model);
+    code = code ? code : sl_train_take_scaling(train, loaded, &forecast);
+    *model = *loaded ? *loaded : *model;
     const bool has_new_labels = train->options->train.new_head && *loaded;
     code = code ? code : sl_dataset_read(&train->dataset, train->options, has_new_labels ? NULL : *model);
+    code = code ? code : sl_train_check_scaling(train, &forecast);
+    sl_forecast_release(&forecast);
     code = code ? code : sl_dataset_split(&train->dataset, train->options);
     if (!code && *loaded)
         code = change_end(train, loaded);
     else if (!code && !*model)
         code = make_model(train, loaded);
     *model = *loaded ? *loaded : *model;
-    return code;
+    return code || !*loaded ? code : sl_train_describe_model(train, *loaded);
 }
 
 static sl_exit set_up(sl_training *train, sluice_model **loaded)

@@ -113,16 +113,35 @@ sl_exit sl_train_evaluate(sl_training *train, sl_score *score);
 /* ---- The best model so far, and whether training is complete ----------------------------------------------------------------- */
 
 /** Update train->best after an epoch with this score. *is_best: the epoch is the best so far. */
-void sl_train_update_best(sl_training *train, const sl_score *score, bool *is_best);
+sl_exit sl_train_update_best(sl_training *train, const sl_score *score, bool *is_best);
+
+/** The digest of the weights that the model's file would have now. */
+sl_exit sl_train_get_digest(const sl_training *train, uint64_t *digest);
 
 /** Whether no epoch is left, because of --epochs or --patience. */
 bool sl_train_is_over(const sl_training *train);
+
+/** The model whose file is to have the scaling of the data: `model` with layers in front and behind, to be destroyed; NULL: `model` is
+ *  that of the file. Errors are reported. */
+sl_exit sl_train_make_file_model(const sl_training *train, const sluice_model *model, sluice_model **made);
 
 /** The names that the model's file has: those of the command line, but for what only says how --from is read. */
 sluice_names sl_train_get_names(const sl_training *train, const sluice_model *model);
 
 /** Write the current model to --output. */
 sl_exit sl_train_save_model(const sl_training *train);
+
+/* ---- Windows of series ------------------------------------------------------------------------------------------------------- */
+
+/** Replace the model of --from, or NULL, by that which is trained: if it has a scaling, which the data get then, without it. *forecast
+ *  is what the model says, for sl_forecast_release. */
+sl_exit sl_train_take_scaling(sl_training *train, sluice_model **loaded, sl_forecast *forecast);
+
+/** When the data have been read: refuse other columns than those of a scaling that was taken. */
+sl_exit sl_train_check_scaling(const sl_training *train, const sl_forecast *forecast);
+
+/** Have a new model that is not scaled say how it forecasts. */
+sl_exit sl_train_describe_model(const sl_training *train, sluice_model *model);
 
 /* ---- --checkpoint and --resume ----------------------------------------------------------------------------------------------- */
 

@@ -177,15 +177,29 @@ static sluice_status check_names(const sl_tensor_source *source, const sluice_na
     return SLUICE_STATUS_OK;
 }
 
+/* Other programs may use the entry, too; what cannot be its text is passed over. */
+static sluice_status set_series(const sl_tensor_source *source, sluice_model *model, sluice_error *error)
+{
+    const sluice_status status = sluice_model_set_series(model, sl_source_find_metadata(source, SL_SERIES_KEY), error);
+    return status == SLUICE_STATUS_BAD_ARGUMENT ? SLUICE_STATUS_OK : status;
+}
+
 sluice_status sl_model_read(sl_tensor_source *source, const sluice_names *names, sluice_model **model, sluice_error *error)
 {
     static const sluice_names open = {0};
     const sluice_names *wanted = names ? names : &open;
     const bool is_described = sl_description_exists(source);
-    const sluice_status status = check_names(source, wanted, is_described, error);
-    if (status)
-        return status;
-    return is_described ? sl_network_read(source, wanted->network, model, error) : read_named(source, wanted, model, error);
+    sluice_model *made = NULL;
+    sluice_status status = check_names(source, wanted, is_described, error);
+    if (!status)
+        status = is_described ? sl_network_read(source, wanted->network, &made, error) : read_named(source, wanted, &made, error);
+    if (!status)
+        status = set_series(source, made, error);
+    if (!status)
+        *model = made;
+    else
+        sluice_model_destroy(made);
+    return status;
 }
 
 sluice_status sl_model_list(sl_tensor_source *source, sluice_choice_visitor *visit, void *context, sluice_error *error)

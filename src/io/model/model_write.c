@@ -123,6 +123,8 @@ void sl_model_file_put(sl_writer *writer, const sluice_model *model, const sluic
         writer->status = check_names(&model->shape, names, writer->error);
     if (!writer->status && model->classes)
         sl_class_names_put(writer, model);
+    if (!writer->status && model->series)
+        sl_writer_put_metadata(writer, SL_SERIES_KEY, model->series);
     if (!is_shape)
         sl_network_put_description(writer, model, names->network);
     visit(writer, model, names, sl_stored_tensor_put);

@@ -5,6 +5,9 @@
 
 #include "io/model/names_find.h"
 
+/** The metadata entry of sluice_model_get_series. */
+#define SL_SERIES_KEY "sluice_series"
+
 /**
  * Find the network in a file, and mark the tensors that belong to it as used. The names that `names` leaves open (all, if NULL) are
  * found where there is only one candidate:

@@ -157,6 +157,12 @@ const char *sl_series_get_column(const sl_series *series, size_t k)
     return columns ? columns->names[columns->of_value[k]] : "";
 }
 
+size_t sl_series_get_number(const sl_series *series, size_t k)
+{
+    const sl_csv_columns *columns = series->source.columns;
+    return (columns ? columns->of_value[k] : k) + 1;
+}
+
 const char *sl_series_get_text_column(const sl_series *series, size_t k)
 {
     const sl_csv_columns *columns = series->source.columns;

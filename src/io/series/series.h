@@ -26,6 +26,9 @@ size_t sl_series_get_width(const sl_series *series);
 /** Whether the numbers of series and steps are known, N and T of each: of arrays. */
 bool sl_series_get_size(const sl_series *series, size_t *count, size_t *steps);
 
+/** The number, from 1 on, that number k of a row has among the columns of the table or array. */
+size_t sl_series_get_number(const sl_series *series, size_t k);
+
 /** The name in the header of number k of a row, or of text k; empty where there is none. */
 const char *sl_series_get_column(const sl_series *series, size_t k);
 const char *sl_series_get_text_column(const sl_series *series, size_t k);

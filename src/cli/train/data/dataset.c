@@ -60,6 +60,8 @@ sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sl
     const sl_exit code = o->text && o->from && model ? take_class_names(dataset, o->from, model) : SL_EXIT_OK;
     if (code)
         return code;
+    if (options->series.window)
+        return sl_dataset_windows_read(options, &dataset->forecast, &dataset->data, &dataset->validate_data);
     const sl_exit read = o->text ? read_text(dataset, options) : read_arrays(dataset, options);
     sl_data *data = &dataset->data;
     return read || !o->sample_weights
@@ -77,9 +79,8 @@ static sl_exit check_rows(const sl_data *data)
                : sl_report(SL_EXIT_DATA, "%s: expected at least one %s, found none", sl_report_input(data->path), data->row_name);
 }
 
-/* The numbers of the training rows and of the validation rows, which the caller frees; *training is all of the data without
- * --validate-share. */
-static sl_exit choose_rows(sl_dataset *dataset, const sl_options *options, size_t **training, size_t **validation, size_t *count)
+/* Choose the rows of --validate-share at random, or all of the data for training and those of --validate for validation. */
+static sl_exit choose_rows(sl_dataset *dataset, const sl_options *options, sl_row_lists *lists)
 {
     const sl_train_options *o = &options->train;
     const size_t rows = dataset->data.rows;
@@ -88,38 +89,49 @@ static sl_exit choose_rows(sl_dataset *dataset, const sl_options *options, size_
             return sl_report(SL_EXIT_DATA, "%s: --validate-share needs two rows at least, found %zu",
                              sl_report_input(dataset->data.path), rows);
         dataset->validation = &dataset->data;
-        return sl_order_split(rows, o->validate_share, o->trainer.seed, training, validation, count);
+        const sl_exit code = sl_order_split(rows, o->validate_share, o->trainer.seed, &lists->training, &lists->validation,
+                                            &lists->validation_count);
+        lists->training_count = rows - lists->validation_count;
+        return code;
     }
-    *training = sl_order_count(rows);
+    lists->training = sl_order_count(rows);
+    lists->training_count = rows;
     if (!o->validate)
-        return *training ? SL_EXIT_OK : SL_EXIT_FAILURE;
+        return lists->training ? SL_EXIT_OK : SL_EXIT_FAILURE;
     dataset->validation = &dataset->validate_data;
-    *count = dataset->validate_data.rows;
-    *validation = sl_order_count(*count);
-    return *training && *validation ? SL_EXIT_OK : SL_EXIT_FAILURE;
+    lists->validation_count = dataset->validate_data.rows;
+    lists->validation = sl_order_count(lists->validation_count);
+    return lists->training && lists->validation ? SL_EXIT_OK : SL_EXIT_FAILURE;
 }
 
 sl_exit sl_dataset_split(sl_dataset *dataset, const sl_options *options)
 {
     const sl_train_options *o = &options->train;
     const size_t batch = options->batch;
-    size_t *training = NULL, *validation = NULL, count = 0;
+    sl_row_lists lists = {0};
     sl_exit code = check_rows(&dataset->data);
     if (!code && o->validate)
         code = check_rows(&dataset->validate_data);
-    code = code ? code : choose_rows(dataset, options, &training, &validation, &count);
+    if (!code && dataset->data.windows)
+        code = sl_dataset_windows_split(options, &dataset->data, &dataset->validate_data, &dataset->forecast, &dataset->scaling,
+                                        &lists);
+    if (lists.validation)
+        dataset->validation = &dataset->data;
+    else if (!code)
+        code = choose_rows(dataset, options, &lists);
     if (code) {
-        free(training);
-        free(validation);
+        free(lists.training);
+        free(lists.validation);
         return code;
     }
     /* Batches for validation may be larger than for training, unless each row has outputs for all its steps. */
     enum { VALIDATION_ROWS = 256 };
     const bool is_large = batch > VALIDATION_ROWS || sl_dataset_has_step_targets(dataset, options);
-    code = sl_order_create(&dataset->order, training, dataset->data.rows - (o->validate_share > 0 ? count : 0), batch);
-    const sl_exit second = sl_order_create(&dataset->validation_order, validation, count, is_large ? batch : VALIDATION_ROWS);
+    code = sl_order_create(&dataset->order, lists.training, lists.training_count, batch);
+    const sl_exit second =
+        sl_order_create(&dataset->validation_order, lists.validation, lists.validation_count, is_large ? batch : VALIDATION_ROWS);
     if (!code && !second && dataset->validation)
-        sl_order_sort(&dataset->validation_order, dataset->validation->lengths);
+        sl_order_sort(&dataset->validation_order, dataset->validation->lengths, dataset->validation->steps);
     return code ? code : second;
 }
 
@@ -149,4 +161,6 @@ void sl_dataset_release(sl_dataset *dataset)
     sl_data_release(&dataset->data);
     sl_data_release(&dataset->validate_data);
     sl_labels_release(&dataset->labels);
+    sl_forecast_release(&dataset->forecast);
+    sl_scaling_release(&dataset->scaling);
 }

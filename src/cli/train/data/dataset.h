@@ -3,6 +3,7 @@
 #define SLUICE_CLI_TRAIN_DATA_DATASET_H
 
 #include "cli/cli_options.h"
+#include "cli/train/data/dataset_windows.h"
 #include "cli/train/data/train_data.h"
 #include "cli/train/data/train_order.h"
 
@@ -14,12 +15,14 @@ typedef struct sl_dataset {
     sl_order order;            /* of the training rows */
     sl_order validation_order; /* of the validation rows */
     uint64_t digest;
+    sl_forecast forecast; /* of windows of series; else zeros */
+    sl_scaling scaling;   /* that they have in memory. Set before they are read, it is the model's; else it is found in them */
 } sl_dataset;
 
 /** Read the data that the options name. `model`: of --from, or of the checkpoint; else NULL. */
 sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sluice_model *model);
 
-/** Choose the training rows and the validation rows, and make the orders. */
+/** Choose the training rows and the validation rows, and make the orders; scale windows. */
 sl_exit sl_dataset_split(sl_dataset *dataset, const sl_options *options);
 
 /** Set the digest: of all data, as sl_data_get_digest, and class names. */

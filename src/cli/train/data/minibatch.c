@@ -38,8 +38,7 @@ void sl_minibatch_select(sl_minibatch *minibatch, const sl_data *data, const siz
     minibatch->every_step = every_step || data->every_step;
     minibatch->longest = 0;
     for (size_t n = 0; n < count; n++)
-        minibatch->longest =
-            (size_t)data->lengths[rows[n]] > minibatch->longest ? (size_t)data->lengths[rows[n]] : minibatch->longest;
+        minibatch->longest = sl_size_max(minibatch->longest, sl_data_get_length(data, rows[n]));
 }
 
 /* Return an array of at least `count` elements of `bytes` bytes: `held`, which has *room elements, or a new one in its place, without
@@ -73,7 +72,7 @@ sl_exit sl_minibatch_cut(sl_minibatch *minibatch)
     if (!reserve_rows(minibatch))
         return fail_memory();
     for (size_t n = 0; n < minibatch->count; n++)
-        minibatch->lengths[n] = minibatch->data->lengths[minibatch->rows[n]];
+        minibatch->lengths[n] = (int64_t)sl_data_get_length(minibatch->data, minibatch->rows[n]);
     return sl_report_status(
         sluice_shards_cut(minibatch->count, minibatch->longest, minibatch->lengths, minibatch->shards, minibatch->cut, &error),
         &error);
@@ -178,11 +177,11 @@ sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
     for (size_t n = 0; n < minibatch->count; n++) {
         for (; minibatch->cut[shard] <= n && shard < minibatch->shards; shard++)
             minibatch->bounds[shard] = count;
-        const size_t row = minibatch->rows[n], length = (size_t)data->lengths[row];
+        const size_t row = minibatch->rows[n], length = sl_data_get_length(data, row);
         if (begin && length <= begin)
             continue;
         minibatch->numbers[count] = n;
-        minibatch->offsets[count] = data->offsets[row] + begin * data->width;
+        minibatch->offsets[count] = sl_data_get_offset(data, row) + begin * data->stride;
         minibatch->lengths[count] = (int64_t)(length - begin < steps ? length - begin : steps);
         minibatch->steps += (uint64_t)minibatch->lengths[count++];
     }
@@ -198,7 +197,7 @@ sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
         .shards = minibatch->bounds,
         .x = data->x,
         .tokens = data->tokens,
-        .x_step_stride = data->width,
+        .x_step_stride = data->stride,
         .x_offsets = minibatch->offsets + minibatch->first,
     };
     if (!reserve_targets(minibatch, steps))

@@ -5,6 +5,7 @@
 #include "cli/input/target_array.h"
 #include "cli/train/data/row_file.h"
 #include "cli/train/data/sample_weights.h"
+#include "cli/train/data/train_windows.h"
 #include "program/report.h"
 #include "sluice.h"
 
@@ -12,22 +13,24 @@
 #include <stdint.h>
 
 typedef struct sl_data {
-    const char *path;     /* of the sequences, for messages */
-    const char *row_name; /* "line" or "row" */
-    size_t first;         /* number of the first row in messages: 1 for lines, 0 for rows */
-    size_t rows, steps;   /* N, and T of the longest row */
-    size_t width;         /* of a step: I, or 1 for tokens */
-    bool has_x;           /* else tokens */
-    float *x;             /* NULL: tokens, or in `file` */
-    int32_t *tokens;      /* likewise */
-    sl_row_file *file;    /* NULL: in memory */
-    size_t *offsets;      /* [N] offset of each row in x, tokens or file */
-    int32_t largest;      /* token; -1: none */
-    size_t largest_row;   /* its row */
-    int64_t *lengths;     /* [N] */
-    bool every_step;      /* a target for each step; else one for each row */
-    int32_t *labels;      /* [N], or [N][T] for every step; >= 0 or SL_LABEL_IGNORED. NULL: values */
-    float *values;        /* [N][target_width], or [N][T][target_width]; NULL: labels, or in `value_file` */
+    const char *path;        /* of the sequences, for messages */
+    const char *row_name;    /* "line" or "row" */
+    size_t first;            /* number of the first row in messages: 1 for lines, 0 for rows */
+    size_t rows, steps;      /* N, and T of the longest row */
+    size_t width;            /* of a step: I, or 1 for tokens */
+    size_t stride;           /* from a step of a row to the next: `width`, or more where series have other columns too */
+    bool has_x;              /* else tokens */
+    sl_window_rows *windows; /* NULL: rows of their own */
+    float *x;                /* NULL: tokens, or in `file`; of windows their series */
+    int32_t *tokens;         /* likewise */
+    sl_row_file *file;       /* NULL: in memory */
+    size_t *offsets;         /* [N] offset of each row in x, tokens or file; NULL: of windows */
+    int32_t largest;         /* token; -1: none */
+    size_t largest_row;      /* its row */
+    int64_t *lengths;        /* [N]; NULL: `steps` each, of windows */
+    bool every_step;         /* a target for each step; else one for each row */
+    int32_t *labels;         /* [N], or [N][T] for every step; >= 0 or SL_LABEL_IGNORED. NULL: values */
+    float *values;           /* [N][target_width], or [N][T][target_width]; NULL: labels, or in `value_file` */
     sl_row_file *value_file;
     size_t target_width;
     const char *target_path; /* of labels or values, for messages */
@@ -58,6 +61,20 @@ sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *names, sl_d
  *  [N][T][width]. Other types than f4, or than integers for tokens, lengths and labels, are converted, with a note. Refuses (and
  *  reports, with row and step) tokens and labels that are out of range for every model. */
 sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
+
+/** Make data of windows of series, which are taken over. `path` is not copied. Errors are reported. */
+sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl_windows *windows, sl_data *data);
+
+/** Steps of a row, and where it begins in x, tokens or file. */
+static inline size_t sl_data_get_length(const sl_data *data, size_t row)
+{
+    return data->lengths ? (size_t)data->lengths[row] : data->steps;
+}
+
+static inline size_t sl_data_get_offset(const sl_data *data, size_t row)
+{
+    return data->offsets ? data->offsets[row] : sl_window_rows_get_offset(data->windows, row);
+}
 
 /** 1 + the largest token or label; *row is its row. 0 if there is none; *row is then unchanged. */
 size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row);

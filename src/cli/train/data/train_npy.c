@@ -13,6 +13,9 @@ enum { EXPECTED_BYTES = 256 }; /* room for the description of an expected array 
 
 void sl_data_release(sl_data *data)
 {
+    if (data->windows)
+        data->x = NULL;
+    sl_window_rows_destroy(data->windows);
     free(data->x);
     free(data->tokens);
     free(data->offsets);
@@ -41,7 +44,7 @@ static int32_t find_largest(const int32_t *numbers, size_t count, size_t *step)
 
 sl_exit sl_data_get_inputs(const sl_data *data, size_t row, size_t begin, size_t count, const void **inputs)
 {
-    const size_t at = data->offsets[row] + begin * data->width;
+    const size_t at = sl_data_get_offset(data, row) + begin * data->width;
     if (data->file)
         return sl_row_file_read(data->file, at, count * data->width, inputs);
     *inputs = data->has_x ? (const void *)(data->x + at) : data->tokens + at;
@@ -52,6 +55,10 @@ sl_exit sl_data_get_values(const sl_data *data, size_t row, size_t begin, size_t
 {
     const size_t at = (row * (data->every_step ? data->steps : 1) + begin) * data->target_width;
     const void *read = NULL;
+    if (data->windows) {
+        *values = sl_window_rows_get_targets(data->windows, row);
+        return SL_EXIT_OK;
+    }
     const sl_exit code = data->value_file ? sl_row_file_read(data->value_file, at, count * data->target_width, &read) : SL_EXIT_OK;
     *values = data->value_file ? read : data->values + at;
     return code;
@@ -81,7 +88,7 @@ static sl_exit check_input(sl_npy_array *array, sl_data *data)
     data->rows = array->rows = header->shape[0];
     data->steps = header->shape[1];
     data->has_x = is_x;
-    data->width = is_x ? header->shape[2] : 1;
+    data->width = data->stride = is_x ? header->shape[2] : 1;
     if (!data->width)
         return sl_npy_array_reject(array, "at least one input per step (I of [N][T][I])", "save an array with inputs");
     const sl_exit code = sl_npy_array_accept(array, is_x ? SL_NPY_ARRAY_REALS : SL_NPY_ARRAY_INTEGERS);
@@ -192,7 +199,7 @@ static sl_exit read_input(const sl_data_files *files, sl_data *data)
 /* Number of targets of a row. */
 static size_t get_targets(const sl_data *data, size_t row)
 {
-    return data->every_step ? (size_t)data->lengths[row] : 1;
+    return data->every_step ? sl_data_get_length(data, row) : 1;
 }
 
 static sl_exit take_labels(const sl_npy_array *array, sl_data *data)
@@ -239,6 +246,23 @@ sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data)
     *data = (sl_data){.path = files->input, .row_name = "row"};
     const sl_exit code = read_input(files, data);
     return code ? code : read_targets(files, data);
+}
+
+sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl_windows *windows, sl_data *data)
+{
+    *data = (sl_data){.path = path, .target_path = path, .row_name = "window", .has_x = true};
+    const sl_exit code = sl_window_rows_create(series, windows, &data->windows);
+    if (code)
+        return code;
+    const sl_window_rows *rows = data->windows;
+    data->rows = sl_window_rows_count(rows);
+    data->steps = windows->steps;
+    data->width = rows->series.inputs;
+    data->stride = rows->series.width;
+    data->x = rows->series.values;
+    data->largest = -1;
+    data->target_width = sl_window_rows_count_targets(rows);
+    return SL_EXIT_OK;
 }
 
 /* ---- Queries --------------------------------------------------------------------------------------------------------------- */
@@ -314,7 +338,7 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t out
 
 bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
 {
-    if (((every_step || data->every_step) && !data->lengths[row]) ||
+    if (((every_step || data->every_step) && !sl_data_get_length(data, row)) ||
         !sl_sample_weights_count(&data->sample_weights, row, data->lengths))
         return false;
     size_t step;
@@ -369,10 +393,22 @@ static sl_exit digest_targets(const sl_data *data, size_t row, uint64_t *digest)
     return code;
 }
 
+/* Of windows, each step once. */
+static sl_exit digest_series(const sl_window_rows *rows, uint64_t *digest)
+{
+    const sl_series_table *series = &rows->series;
+    *digest = sl_digest_add(*digest, series->targets, series->target_count * sizeof *series->targets);
+    *digest = sl_digest_add(*digest, series->starts, (series->count + 1) * sizeof *series->starts);
+    *digest = sl_digest_add(*digest, series->values, series->starts[series->count] * series->width * sizeof *series->values);
+    return sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+}
+
 sl_exit sl_data_get_digest(const sl_data *data, uint64_t *digest)
 {
     const uint64_t sizes[] = {data->rows, data->width, data->target_width, data->every_step, data->has_x, !data->labels};
     *digest = sl_digest_add(*digest, sizes, sizeof sizes);
+    if (data->windows)
+        return digest_series(data->windows, digest);
     *digest = sl_digest_add(*digest, data->lengths, data->rows * sizeof *data->lengths);
     sl_exit code = SL_EXIT_OK;
     for (size_t n = 0; !code && n < data->rows; n++) {

@@ -101,19 +101,24 @@ static void sort(sl_order *order)
         order->rows[n] = from[n].row;
 }
 
-void sl_order_sort(sl_order *order, const int64_t *lengths)
+static uint64_t get_length(const int64_t *lengths, size_t steps, size_t row)
+{
+    return lengths ? (uint64_t)lengths[row] : steps;
+}
+
+void sl_order_sort(sl_order *order, const int64_t *lengths, size_t steps)
 {
     for (size_t n = 0; n < order->count; n++)
-        order->keyed[n] = (sl_keyed){(uint64_t)lengths[order->all[n]], order->all[n]};
+        order->keyed[n] = (sl_keyed){get_length(lengths, steps, order->all[n]), order->all[n]};
     sort(order);
 }
 
-void sl_order_shuffle(sl_order *order, const int64_t *lengths, uint64_t seed, uint64_t epoch)
+void sl_order_shuffle(sl_order *order, const int64_t *lengths, size_t steps, uint64_t seed, uint64_t epoch)
 {
     uint64_t state = begin_stream(seed, SHUFFLE, epoch);
     const uint64_t fine = 256; /* keys per unit of length */
     for (size_t n = 0; n < order->count; n++) {
-        const uint64_t place = (uint64_t)lengths[order->all[n]] * fine;
+        const uint64_t place = get_length(lengths, steps, order->all[n]) * fine;
         order->keyed[n] = (sl_keyed){place + draw_below(&state, fine + place / 8), order->all[n]};
     }
     sort(order);

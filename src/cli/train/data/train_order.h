@@ -30,11 +30,11 @@ typedef struct sl_order {
 sl_exit sl_order_create(sl_order *order, size_t *all, size_t count, size_t batch);
 
 /** Distribute the rows over batches at random, and shuffle the batches, by seed and epoch. A batch has rows of similar length, up to
- *  about an eighth longer or shorter. */
-void sl_order_shuffle(sl_order *order, const int64_t *lengths, uint64_t seed, uint64_t epoch);
+ *  about an eighth longer or shorter. `lengths` NULL: each has `steps`. */
+void sl_order_shuffle(sl_order *order, const int64_t *lengths, size_t steps, uint64_t seed, uint64_t epoch);
 
-/** Sort all rows by length, shortest first. */
-void sl_order_sort(sl_order *order, const int64_t *lengths);
+/** Sort all rows by length, shortest first; likewise. */
+void sl_order_sort(sl_order *order, const int64_t *lengths, size_t steps);
 
 /** Number of rows of the largest batch. */
 size_t sl_order_get_most(const sl_order *order);
