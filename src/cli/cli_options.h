@@ -100,6 +100,8 @@ typedef struct sl_options {
     char *const *outs;                        /* merge: OUT..., NULL at the end */
     bool removes;                             /* merge: --remove */
     const char *layer;                        /* run: whose outputs --output has */
+    const char *keep;                         /* run: columns of a table, with series */
+    size_t season;                            /* evaluate: with series */
     const char *picture;                      /* evaluate */
     const char *state;                        /* run: read if it exists, and written */
     bool step_first;                          /* run, info: --layout tnc */

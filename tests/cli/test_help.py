@@ -227,7 +227,7 @@ def check_bash(cli):
         ("sluice", ["run", "a."], ["a.npy"]),
         ("sluice", ["run", "--rows", ""], []),
         ("sluice", ["train", "--text", "a."], ["a.npy"]),
-        ("sluice", ["run", "--text", "--h"], ["--h0", "--hn", "--head", "--head-name", "--head-activation", "--head-input", "--help"]),
+        ("sluice", ["run", "--text", "--h"], ["--hop", "--header", "--h0", "--hn", "--head", "--head-name", "--head-activation", "--head-input", "--help"]),
         ("sluice", ["train", "--optimizer", "ad"], ["adam", "adamw"]),
         ("sluice", ["train", "--class-weights", "b"], ["balanced"]),
         ("sluice", ["train", "--class-weights", "=", "b"], ["balanced"]),

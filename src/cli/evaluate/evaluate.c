@@ -19,9 +19,8 @@ static sl_exit check_options(const sl_options *options)
                                             : "no data are named: give --text FILE, or --input FILE with --labels or --values");
     if (data->text && (data->labels || data->values || options->lengths || options->mask))
         return sl_report(SL_EXIT_USAGE, "--text has labels in its lines; leave out --labels, --values, --lengths and --mask");
-    if (options->input && !data->labels == !data->values)
-        return sl_report(SL_EXIT_USAGE, data->labels ? "--labels and --values are two kinds of targets; leave one of them out"
-                                                     : "--input goes with targets: give --labels FILE or --values FILE");
+    if (data->labels && data->values)
+        return sl_report(SL_EXIT_USAGE, "--labels and --values are two kinds of targets; leave one of them out");
     if (!data->text && options->keep_cr)
         return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
     const sl_path_argument paths[] = {
@@ -46,12 +45,32 @@ static sl_exit set_up(sl_model_evaluation *evaluation)
     return sluice_engine_get_info(evaluation->engine, &evaluation->info) ? sl_report_mismatch() : SL_EXIT_OK;
 }
 
+/* Without labels and values the targets are columns of series. */
+static sl_exit evaluate_series(sl_model_evaluation *evaluation)
+{
+    const sl_options *options = evaluation->options;
+    const sl_exit code = sl_forecast_read(evaluation->model, options->model, &evaluation->forecast, &evaluation->is_series);
+    if (code)
+        return code;
+    if (!evaluation->is_series)
+        return sl_report(SL_EXIT_USAGE,
+                         "--input goes with targets: give --labels FILE or --values FILE; only models that sluice train "
+                         "--window has made know their targets");
+    if (options->lengths || options->mask)
+        return sl_report(SL_EXIT_USAGE,
+                         "--lengths and --mask are of rows, and windows of series have all their steps; leave them out");
+    evaluation->targets = options->input;
+    return sl_evaluate_series(evaluation);
+}
+
 static sl_exit evaluate(sl_model_evaluation *evaluation)
 {
     const sl_options *options = evaluation->options;
     sl_exit code = set_up(evaluation);
     if (!code)
-        code = options->train.text ? sl_evaluate_text(evaluation) : sl_evaluate_npy(evaluation);
+        code = options->train.text   ? sl_evaluate_text(evaluation)
+               : evaluation->targets ? sl_evaluate_npy(evaluation)
+                                     : evaluate_series(evaluation);
     sl_progress_stop();
     if (code == SL_EXIT_INTERRUPTED)
         return sl_report(code, "interrupted after %llu rows; nothing was written", (unsigned long long)evaluation->rows);
@@ -79,10 +98,13 @@ sl_exit sl_command_evaluate(int argc, char **argv)
                                                                 : data->values,
                                       .has_classes = data->text || data->labels,
                                       .row_name = data->text ? "line" : "row",
-                                      .first_row = data->text ? 1 : 0};
+                                      .first_row = data->text ? 1 : 0,
+                                      .season = options.season ? options.season : 1};
     code = evaluate(&evaluation);
     sl_class_scores_release(&evaluation.classes);
     free(evaluation.values);
+    free(evaluation.naive);
+    sl_forecast_release(&evaluation.forecast);
     free(evaluation.picture[0]);
     free(evaluation.picture[1]);
     free(evaluation.outputs);

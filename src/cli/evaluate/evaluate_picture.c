@@ -96,9 +96,12 @@ static sl_axis get_axis(const sl_model_evaluation *evaluation, size_t output, do
 static void draw_output(const sl_svg *svg, const sl_model_evaluation *evaluation, size_t output, double top)
 {
     const size_t count = evaluation->picture_targets;
-    char title[64];
+    char title[SL_FORECAST_NAME_BYTES];
     sl_point points[SL_PICTURE_TARGETS];
-    snprintf(title, sizeof title, "Output %zu", output);
+    if (evaluation->is_series)
+        (void)sl_forecast_name_output(&evaluation->forecast, output, title);
+    else
+        snprintf(title, sizeof title, "Output %zu", output);
     const sl_panel panel = {
         .x = {.least = 0, .most = count > 2 ? (double)(count - 1) : 1, .from = LEFT, .to = LEFT + PANEL_WIDTH, .counts = true},
         .y = get_axis(evaluation, output, top),

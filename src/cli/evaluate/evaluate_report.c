@@ -22,12 +22,21 @@ static double get_loss(const sl_model_evaluation *evaluation, const sl_value_sco
     return counted ? (evaluation->has_classes ? evaluation->classes.loss : all->squares) / (double)counted : 0;
 }
 
-static sl_value_score join_values(const sl_model_evaluation *evaluation)
+/* The sums of all outputs; `scores` may be NULL. */
+static sl_value_score join_values(const sl_value_score *scores, size_t count)
 {
     sl_value_score all = {0};
-    for (size_t k = 0; evaluation->values && k < evaluation->width; k++)
-        sl_value_score_join(&all, &evaluation->values[k]);
+    for (size_t k = 0; scores && k < count; k++)
+        sl_value_score_join(&all, &scores[k]);
     return all;
+}
+
+static const char *get_output_name(const sl_model_evaluation *evaluation, size_t k, char name[SL_FORECAST_NAME_BYTES])
+{
+    if (evaluation->is_series)
+        return sl_forecast_name_output(&evaluation->forecast, k, name);
+    snprintf(name, SL_FORECAST_NAME_BYTES, "%zu", k);
+    return name;
 }
 
 /* ---- As JSON --------------------------------------------------------------------------------------------------------------- */
@@ -79,11 +88,21 @@ static void add_values(const sl_model_evaluation *evaluation, const sl_value_sco
 {
     json_t *list = json_array();
     for (size_t k = 0; k < evaluation->width; k++) {
+        char name[SL_FORECAST_NAME_BYTES];
         json_t *row = values_to_json(&evaluation->values[k]);
         json_object_set_new(row, "output", json_integer((json_int_t)k));
+        if (evaluation->is_series)
+            json_object_set_new(row, "name", sl_json_string(get_output_name(evaluation, k, name)));
+        if (evaluation->naive)
+            json_object_set_new(row, "naive", values_to_json(&evaluation->naive[k]));
         json_array_append_new(list, row);
     }
     json_object_set_new(object, "all", values_to_json(all));
+    if (evaluation->naive) {
+        const sl_value_score naive = join_values(evaluation->naive, evaluation->width);
+        json_object_set_new(object, "season", json_integer((json_int_t)evaluation->season));
+        json_object_set_new(object, "naive", values_to_json(&naive));
+    }
     json_object_set_new(object, "outputs", list);
 }
 
@@ -163,17 +182,21 @@ static void print_values(const sl_model_evaluation *evaluation, const sl_value_s
     sl_format_print_name("output", NAME_COLUMNS, stdout);
     printf("%11s %12s %12s %12s\n", "targets", "MAE", "RMSE", "MAPE");
     for (size_t k = 0; k < evaluation->width; k++) {
-        char name[SL_FORMAT_COUNT];
-        snprintf(name, sizeof name, "%zu", k);
-        print_errors(name, &evaluation->values[k]);
+        char name[SL_FORECAST_NAME_BYTES];
+        print_errors(get_output_name(evaluation, k, name), &evaluation->values[k]);
+        if (evaluation->naive)
+            print_errors("  naive", &evaluation->naive[k]);
     }
     if (evaluation->width > 1)
         print_errors("all", all);
+    const sl_value_score naive = join_values(evaluation->naive, evaluation->width);
+    if (evaluation->naive && evaluation->width > 1)
+        print_errors("  naive", &naive);
 }
 
 sl_exit sl_evaluation_print(const sl_model_evaluation *evaluation)
 {
-    const sl_value_score all = join_values(evaluation);
+    const sl_value_score all = join_values(evaluation->values, evaluation->width);
     char rows[SL_FORMAT_COUNT], steps[SL_FORMAT_COUNT];
     if (evaluation->options->json)
         return sl_json_print(to_json(evaluation, &all), stdout);

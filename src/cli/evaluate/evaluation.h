@@ -5,6 +5,7 @@
 #include "cli/cli_options.h"
 #include "cli/evaluate/class_scores.h"
 #include "cli/evaluate/value_scores.h"
+#include "cli/series/forecast.h"
 #include "program/report.h"
 #include "sluice.h"
 
@@ -28,7 +29,11 @@ typedef struct sl_model_evaluation {
     uint64_t rows, steps;
     sl_class_scores classes;
     sl_value_score *values; /* [width] */
-    float *picture[2];      /* outputs and targets, [SL_PICTURE_TARGETS][outputs of the picture]; NULL: not drawn */
+    bool is_series;         /* the next three are of series */
+    sl_forecast forecast;
+    size_t season;         /* of the naive forecast, 1 or more */
+    sl_value_score *naive; /* [width] its scores; NULL: there is none */
+    float *picture[2];     /* outputs and targets, [SL_PICTURE_TARGETS][outputs of the picture]; NULL: not drawn */
     size_t picture_targets, picture_outputs; /* how many there are */
 } sl_model_evaluation;
 
@@ -46,6 +51,9 @@ double sl_model_evaluation_get_row_bytes(const sl_model_evaluation *evaluation, 
 /** Evaluate all rows of arrays, or of lines of text. SL_EXIT_INTERRUPTED is not reported. */
 sl_exit sl_evaluate_npy(sl_model_evaluation *evaluation);
 sl_exit sl_evaluate_text(sl_model_evaluation *evaluation);
+
+/** Evaluate all windows of series; evaluation->forecast and season are set. */
+sl_exit sl_evaluate_series(sl_model_evaluation *evaluation);
 
 /** Print what was found, as a table or as JSON. */
 sl_exit sl_evaluation_print(const sl_model_evaluation *evaluation);

@@ -139,12 +139,41 @@ static sl_exit set_up(sl_run_session *run)
     return code;
 }
 
+/* Whether rows of windows may be asked for: as a table, and with no option that only rows of their own have. */
+static bool may_be_series(const sl_options *o)
+{
+    const bool is_table = o->output && (o->output_format == SL_ROWS_CSV || o->output_format == SL_ROWS_JSONL);
+    return is_table && !o->text && !o->top && !o->layer && !o->lengths && !o->mask && !o->step_first && !o->h0 && !o->c0 &&
+           !o->hn && !o->cn && !o->head && !o->state && !o->measure && !o->shard.text && !o->shard.part;
+}
+
+/* Whether an option is given that only series have. */
+static bool has_series_options(const sl_options *options)
+{
+    return options->series.window || options->series.hop || options->keep || sl_series_options_has_table(&options->series);
+}
+
+static sl_exit run_input(sl_run_session *run)
+{
+    const sl_options *options = run->options;
+    bool is_series = false;
+    if (options->text)
+        return sl_run_text(run);
+    const sl_exit code = may_be_series(options) ? sl_run_series(run, &is_series) : SL_EXIT_OK;
+    if (code || is_series)
+        return code;
+    if (has_series_options(options))
+        return sl_report(SL_EXIT_USAGE,
+                         "--window, --hop, --keep and options of tables are for series: for a model that sluice train --window has "
+                         "made, and -o FILE.csv or .jsonl alone");
+    return sl_run_npy(run);
+}
+
 static sl_exit run_all(sl_run_session *run)
 {
     sl_exit code = set_up(run);
     run->started = sl_clock_get();
-    if (!code)
-        code = run->options->text ? sl_run_text(run) : sl_run_npy(run);
+    code = code ? code : run_input(run);
     run->stats.seconds = sl_clock_get() - run->started;
     sl_progress_stop();
     if (code == SL_EXIT_INTERRUPTED)
