@@ -17,7 +17,8 @@ const sl_page sl_pages[SL_PAGES] = {
         .command = SL_COMMAND_RUN,
         .summary = "run a model over lines of text, or NumPy arrays",
         .usage = "MODEL --text [-i LINES] [-o ANSWERS] [OPTION]...\n"
-                 "MODEL -i X.npy [-o Y.npy] [--head FILE] [OPTION]...",
+                 "MODEL -i X.npy [-o Y.npy] [--head FILE] [OPTION]...\n"
+                 "MODEL -i SERIES -o FORECASTS.csv [OPTION]...",
         .about =
             "Runs MODEL over rows, in order and in constant memory. FILE '-' is standard input or output.\n\n"
             "With --text each line is a row, whose bytes are the tokens, and for each line a line LABEL<TAB>PROBABILITY is "
@@ -31,13 +32,20 @@ const sl_page sl_pages[SL_PAGES] = {
             "are "
             "named as the model's classes, or output_0 and so on. A number has the fewest digits from which it is read back. What "
             "is "
-            "NaN or infinite is nan, inf or -inf in .csv, and null in .jsonl. In the shapes N is the number of rows, T of steps, I "
+            "NaN or infinite is nan, inf or -inf in .csv, and null in .jsonl.\n\n"
+            "Of a model that sluice train --window has made, and with a table as output, the input is series: a table (CSV) or an "
+            "array, "
+            "which are cut into windows as in training. A line has the series, the last step of the window and its forecasts, in "
+            "the "
+            "units of the data.\n\n"
+            "In the shapes N is the number of rows, T of steps, I "
             "of inputs, L "
             "of layers, D of directions, H of hidden units, C of classes, and W of a layer's outputs.",
         .examples = "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
                     "sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy\n"
                     "sluice run lstm.safetensors --head - < x.npy > logits.npy\n"
                     "sluice run lstm.safetensors -i x.npy -o answers.csv --top 3\n"
+                    "sluice run forecast.safetensors -i load.csv --keep hour -o forecast.csv\n"
                     "sluice run network.safetensors -i x.npy --mask m.npy --layer lstm_1 -o y.npy",
         .operands = SL_COMPLETE_FILES,
     },
@@ -92,7 +100,8 @@ const sl_page sl_pages[SL_PAGES] = {
         .summary = "say how well a model answers, by rows whose answers are known",
         .usage = "MODEL --text LINES [OPTION]...\n"
                  "MODEL -i X.npy --labels Y.npy [OPTION]...\n"
-                 "MODEL -i X.npy --values Y.npy [OPTION]...",
+                 "MODEL -i X.npy --values Y.npy [OPTION]...\n"
+                 "MODEL -i SERIES [OPTION]...",
         .about =
             "Runs MODEL over rows, in constant memory, and compares its outputs with targets, which are read as by sluice "
             "train.\n\n"
@@ -104,10 +113,14 @@ const sl_page sl_pages[SL_PAGES] = {
             "Of values it shows for each output and for all of them the mean absolute error (MAE), the root of the mean square "
             "error "
             "(RMSE) and the mean absolute error in percent of the target (MAPE), which leaves out targets that are 0 and counts "
-            "them.",
+            "them.\n\n"
+            "Of a model that sluice train --window has made, SERIES, a table (CSV) or an array, has the targets in it; a naive "
+            "forecast, "
+            "the last value or that of the last --season, is shown beside the model's.",
         .examples = "sluice evaluate model.safetensors --text test.tsv\n"
                     "sluice evaluate m.safetensors -i x.npy --labels y.npy --picture confusion.svg\n"
-                    "sluice evaluate m.safetensors -i x.npy --values y.npy --json",
+                    "sluice evaluate m.safetensors -i x.npy --values y.npy --json\n"
+                    "sluice evaluate forecast.safetensors -i load.csv --season 24",
         .operands = SL_COMPLETE_FILES,
     },
     {
