@@ -129,8 +129,8 @@ const sl_page sl_pages[SL_PAGES] = {
         .summary = "put the parts together that sluice run --shard has written",
         .usage = "OUT... [OPTION]...",
         .about =
-            "Writes OUT, a FILE of sluice run's options --output, --hn, --cn or --head, from its parts OUT.part-1-of-N to "
-            "OUT.part-N-of-N and their records: byte for byte what a run of the whole input writes. Parts that are missing, there "
+            "Writes OUT, a FILE of sluice run's options --output, --hn, --cn or --head, from its parts, as OUT.part-0001-of-0016, "
+            "and their records: byte for byte what a run of the whole input writes. Parts that are missing, there "
             "twice, or of different models, options or inputs are an error, and OUT is not touched. Of parts that were written "
             "with --in-place the bytes are checked, and their file becomes OUT.",
         .examples = "sluice run langid.safetensors --text -i words -o answers.tsv --shard 1/2\n"

@@ -202,9 +202,11 @@ def catches(pid, number):
 def check_early_signals(cli):
     """A signal to one rank while MPI starts or data are read: the others do not wait for it."""
     source = random.Random(SEED + 3)
-    for _ in range(8 if DEEP else 2):
+    words = Network(SEED, 3, 9, vocabulary=256, classes=3, names=sorted(LETTERS)).write(cli.path("words.st"))
+    run = ["run", words, "--text", "-i", cli.path("words.tsv"), "-o", "answers.tsv"]
+    for turn in range(8 if DEEP else 4):
         directory, number = fresh(cli), source.choice([signal.SIGINT, signal.SIGTERM])
-        process = begin(3, *options(kinds(cli)["text"], 3), directory=directory)
+        process = begin(3, *(run if turn % 2 else options(kinds(cli)["text"], 3)), directory=directory)
         wait_until(lambda: 1 in pids_of(process) and catches(pids_of(process)[1], number))
         time.sleep(source.uniform(0, 0.3))
         os.kill(pids_of(process)[1], number)
@@ -261,16 +263,26 @@ def check_run(cli):
         whole = {path.name: path.read_bytes() for path in directory.iterdir()}
         for ranks in (2, 3, 8):
             directory = fresh(cli)
+            left = {f"{name}.record-0001-of-0005": b"of a run that was killed" for name in whole}
+            for name, content in left.items():
+                (directory / name).write_bytes(content)
             code, said = end(begin(ranks, *line, directory=directory))
             found = {path.name: path.read_bytes() for path in directory.iterdir()}
-            cli.check(code == OK and not said and found == whole, f"{line[2:]} on {ranks} ranks: {code} {said} {sorted(found)}")
+            cli.check(code == OK and not said and found == {**whole, **left}, f"{line[2:]} on {ranks} ranks: {code} {said} {sorted(found)}")
     tokens = Network(SEED, 3, 9, vocabulary=9).write(cli.path("tokens.st"))
     bad = cli.npy("bad.npy", (60, 12), [8] * (57 * 12) + [9] * 36, "<i8")
-    directory = fresh(cli)
-    code, said = end(begin(3, "run", tokens, "-i", bad, "-o", "y.npy", directory=directory))
-    cli.check(code == DATA and len(said) == 1 and "rank 2: " in said[0] and "row 57" in said[0], f"bad data of one rank: {code} {said}")
-    cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
+    for more in ([], ["--in-place"]):
+        directory = fresh(cli)
+        code, said = end(begin(3, "run", tokens, "-i", bad, "-o", "y.npy", *more, directory=directory))
+        cli.check(code == DATA and len(said) == 1 and "rank 2: " in said[0] and "row 57" in said[0], f"bad data of one rank: {code} {said}")
+        cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
     cli.check(end(begin(2, *numbers, "--shard", "1/2", directory=directory))[0] == USAGE, "--shard is the ranks' own")
+    other = Network(SEED + 1, 3, 9, classes=4).write(cli.path("other.st"))
+    for line, found in ((["run", [model, other], *numbers[2:]], "another model"), ([*text[:4], [text[4], cli.path("x.npy")], *text[5:]], "another input"),
+                        ([*text, "--top", [1, 2]], "other options"), ([*text[:-1], ["a.tsv", "b.tsv"]], "other outputs")):
+        code, said = end(begin(2, *line, directory=directory))
+        cli.check(code == USAGE and len(said) == 1 and "rank 1: " in said[0] and found in said[0], f"{found}: {code} {said}")
+    cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
 
 
 def check_threads(cli):

@@ -18,7 +18,7 @@ typedef struct sl_npy_input {
 sl_exit sl_npy_input_open(sl_npy_input *input);
 
 /** The rows *first .. *end - 1 of part `part` of `parts`, which have nearly equal sums of steps (sluice_shards_cut). Reads all
- *  lengths, of 8 bytes a row, and frees them. */
+ *  lengths, in 16 bytes a row at most, which are freed again. */
 sl_exit sl_npy_input_cut(const sl_npy_input *input, size_t part, size_t parts, size_t *first, size_t *end);
 
 /** Memory for one row of a chunk. */

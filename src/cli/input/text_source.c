@@ -46,7 +46,7 @@ sl_exit sl_text_source_choose_part(sl_text_source *source, size_t part, size_t p
     sl_content content;
     sluice_error error;
     if (!input->regular)
-        return sl_report(SL_EXIT_USAGE, "%s: --shard reads its part by seeking, and this is no regular file; copy it to one first",
+        return sl_report(SL_EXIT_USAGE, "%s: a part is read by seeking, and this is no regular file; copy it to one first",
                          input->name);
     sl_exit code = sl_report_status(sl_text_input_look(text, &content, &error), &error);
     if (code)
@@ -54,7 +54,7 @@ sl_exit sl_text_source_choose_part(sl_text_source *source, size_t part, size_t p
     note_head(text, false, false);
     if (text->is_gzip)
         return sl_report(SL_EXIT_USAGE,
-                         "%s: --shard reads its part by seeking, and gzip data have no places to seek to; "
+                         "%s: a part is read by seeking, and gzip data have no places to seek to; "
                          "decompress with gzip -dc FILE > NEW",
                          input->name);
     const uint64_t size = input->size;

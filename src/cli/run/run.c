@@ -1,6 +1,7 @@
 /* The command `sluice run`. */
 #include "base/clock.h"
 #include "cli/command_line.h"
+#include "cli/digest.h"
 #include "cli/input/lines.h"
 #include "cli/layer_output.h"
 #include "cli/notes.h"
@@ -139,6 +140,41 @@ static sl_exit set_up(sl_run_session *run)
     return code;
 }
 
+/* What the ranks of a run have to share. */
+typedef struct common_run {
+    sl_shard_record record; /* model, input and options */
+    uint64_t outputs;       /* digest of their names, and of how they are written */
+} common_run;
+
+static common_run get_common(const sl_run_session *run)
+{
+    common_run common = {.record = run->shard.same, .outputs = SL_DIGEST_BEGIN};
+    for (const sl_shard_output *output = run->shard.outputs; output < run->shard.outputs + SL_SHARD_OUTPUTS; output++)
+        common.outputs = sl_digest_add(common.outputs, output->out ? output->out : "", output->out ? strlen(output->out) + 1 : 0);
+    common.outputs = sl_digest_add(common.outputs, &run->shard.in_place, sizeof run->shard.in_place);
+    return common;
+}
+
+/* Refuse ranks that are not alike before they begin, rather than when their parts are put together. */
+static sl_exit compare_ranks(const sl_run_session *run)
+{
+    const common_run own = get_common(run);
+    if (sl_group_count() == 1)
+        return SL_EXIT_OK;
+    common_run *all = calloc(sl_group_count(), sizeof *all);
+    sl_exit code = sl_group_agree(all ? SL_EXIT_OK : sl_report_memory("what the ranks exchange"));
+    code = code ? code : sl_group_gather(&own, sizeof own, all);
+    if (!code) {
+        const char *differs = sl_shard_record_compare(&all[0].record, &own.record);
+        differs = differs ? differs : own.outputs != all[0].outputs ? "other outputs" : NULL;
+        if (differs)
+            code = sl_report(SL_EXIT_USAGE, "expected the run of rank 0, found %s; give all ranks the same files and options",
+                             differs);
+    }
+    free(all);
+    return sl_group_agree(code);
+}
+
 /* Whether rows of windows may be asked for: as a table, and with no option that only rows of their own have. */
 static bool may_be_series(const sl_options *o)
 {
@@ -171,7 +207,8 @@ static sl_exit run_input(sl_run_session *run)
 
 static sl_exit run_all(sl_run_session *run)
 {
-    sl_exit code = set_up(run);
+    sl_exit code = sl_group_agree(set_up(run));
+    code = code ? code : compare_ranks(run);
     run->started = sl_clock_get();
     code = code ? code : run_input(run);
     run->stats.seconds = sl_clock_get() - run->started;
@@ -212,9 +249,9 @@ static sl_exit run_command(sl_options *options)
 }
 
 /* Remove this rank's part of an output, and its record. */
-static void remove_part(const char *out)
+static void remove_part(const char *out, bool is_in_place)
 {
-    const sl_shard_file files[] = {SL_SHARD_RECORD, SL_SHARD_PART};
+    const sl_shard_file files[] = {SL_SHARD_RECORD, is_in_place ? SL_SHARD_JOINED : SL_SHARD_PART};
     for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
         char *name = sl_shard_files_name(out, files[k], sl_group_get_own() + 1, sl_group_count());
         if (name)
@@ -223,8 +260,8 @@ static void remove_part(const char *out)
     }
 }
 
-/* Rank r runs part r + 1. Rank 0 puts the parts together when all have ended well; else they are removed, unless the next run is to skip
- * those that are done. */
+/* Rank r runs part r + 1. When all have ended well, rank 0 puts these parts together, whatever a run of more or fewer ranks has left;
+ * else they are removed, unless the next run is to skip those that are done. */
 static sl_exit run_on_ranks(sl_options *options)
 {
     const char *const outputs[] = {options->output, options->hn, options->cn, options->head};
@@ -233,11 +270,13 @@ static sl_exit run_on_ranks(sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--shard is what the ranks do by themselves; leave it out");
     options->shard = (sl_shard_choice){.part = sl_group_get_own() + 1, .parts = sl_group_count()};
     sl_exit code = sl_group_agree(run_command(options));
+    if (code == SL_EXIT_INTERRUPTED)
+        sl_report(code, "interrupted; no named output was written"); /* of the ranks that were not, the first of which speaks */
     for (size_t k = 0; code && !options->skip_done && k < count; k++)
         if (outputs[k])
-            remove_part(outputs[k]);
+            remove_part(outputs[k], options->in_place);
     for (size_t k = 0; !code && sl_group_is_first() && k < count; k++)
-        code = outputs[k] ? sl_merge(outputs[k], true) : SL_EXIT_OK;
+        code = outputs[k] ? sl_merge(outputs[k], options->shard.parts, true) : SL_EXIT_OK;
     return code;
 }
 

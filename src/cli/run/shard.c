@@ -21,17 +21,18 @@ static sl_exit check_inputs(const sl_options *options)
                                        {"--c0", options->c0, false}};
     for (size_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++)
         if (inputs[k].path && (sl_paths_is_standard_input(inputs[k].path) || sl_paths_is_input_stream(inputs[k].path)))
-            return sl_report(SL_EXIT_USAGE, "%s: --shard reads its part of %s by seeking; name a file",
-                             sl_report_input(inputs[k].path), inputs[k].option);
+            return sl_report(SL_EXIT_USAGE, "%s: a part of %s is read by seeking; name a file", sl_report_input(inputs[k].path),
+                             inputs[k].option);
     return SL_EXIT_OK;
 }
 
 static sl_exit check_options(const sl_shard *shard, const sl_options *options)
 {
     if (options->state)
-        return sl_report(SL_EXIT_USAGE,
-                         "--state does not go with --shard, because its file has the states of all rows; use --h0, --c0, "
-                         "--hn and --cn");
+        return sl_report(
+            SL_EXIT_USAGE,
+            "--state does not go with parts of a run (--shard, or several ranks), because its file has the states of all "
+            "rows; use --h0, --c0, --hn and --cn");
     if (shard->in_place && options->text)
         return sl_report(SL_EXIT_USAGE,
                          "--in-place does not go with --text: where an answer begins depends on those before it; leave it "
@@ -50,10 +51,8 @@ static sl_exit name_output(const sl_shard *shard, sl_shard_output *output, const
     if (!*path)
         return SL_EXIT_OK;
     if (sl_paths_is_output_stream(*path))
-        return sl_report(SL_EXIT_USAGE, "%s: --shard writes the part of %s as a file beside it; name a file",
-                         sl_report_output(*path), option);
-    const sl_exit code =
-        sl_paths_check_file(&(sl_path_argument){option, *path, true}, "with --shard the parts are files beside it");
+        return sl_report(SL_EXIT_USAGE, "%s: the parts of %s are files beside it; name a file", sl_report_output(*path), option);
+    const sl_exit code = sl_paths_check_file(&(sl_path_argument){option, *path, true}, "its parts are files beside it");
     if (code)
         return code;
     output->path = sl_shard_files_name(*path, shard->in_place ? SL_SHARD_JOINED : SL_SHARD_PART, shard->part, shard->parts);

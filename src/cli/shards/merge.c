@@ -59,12 +59,12 @@ static sl_exit write_whole(const sl_part_set *set)
     }
 }
 
-sl_exit sl_merge(const char *out, bool removes)
+sl_exit sl_merge(const char *out, size_t parts, bool removes)
 {
     sl_part_set set = {0};
     const sl_path_argument path = {"OUT", out, true};
     sl_exit code = sl_paths_check_file(&path, "its parts are files beside it");
-    code = code ? code : sl_part_set_find(out, &set);
+    code = code ? code : sl_part_set_find(out, parts, &set);
     if (!code) {
         code = check_sizes(&set);
         code = code ? code : write_whole(&set);
@@ -85,6 +85,6 @@ sl_exit sl_command_merge(int argc, char **argv)
     if (!*options.outs)
         return sl_report(SL_EXIT_USAGE, "OUT is missing; see sluice merge --help");
     for (char *const *out = options.outs; !code && *out; out++)
-        code = sl_merge(*out, options.removes);
+        code = sl_merge(*out, 0, options.removes);
     return code == SL_EXIT_INTERRUPTED ? sl_report(code, "interrupted; the output that was being merged is not written") : code;
 }

@@ -36,6 +36,7 @@ char *sl_part_set_name_record(const sl_part_set *set, size_t k)
 typedef struct scan {
     const char *out, *base; /* base: out without its folder */
     DIR *folder;
+    size_t wanted;       /* files of other numbers of parts do not count; 0: all do */
     size_t parts;        /* of the files that were seen; 0: none was */
     unsigned char *seen; /* [parts]: HAS_PART | HAS_RECORD; NULL while only `parts` is wanted */
 } scan;
@@ -58,7 +59,7 @@ static sl_exit take_name(scan *of, const char *name)
 {
     sl_shard_file file;
     size_t part, parts;
-    if (!sl_shard_files_parse(name, of->base, &file, &part, &parts))
+    if (!sl_shard_files_parse(name, of->base, &file, &part, &parts) || (of->wanted && parts != of->wanted))
         return SL_EXIT_OK;
     if (of->parts && parts != of->parts)
         return sl_report(SL_EXIT_DATA,
@@ -178,9 +179,9 @@ static sl_exit find_files(scan *of)
     return code ? code : check_missing(of);
 }
 
-sl_exit sl_part_set_find(const char *out, sl_part_set *set)
+sl_exit sl_part_set_find(const char *out, size_t parts, sl_part_set *set)
 {
-    scan of = {.out = out};
+    scan of = {.out = out, .wanted = parts};
     *set = (sl_part_set){.out = out};
     sl_exit code = find_files(&of);
     if (of.folder)

@@ -15,9 +15,9 @@ typedef struct sl_part_set {
     sl_part *list;          /* [common.parts] */
 } sl_part_set;
 
-/** Find the parts of `out`, whose paths then has to stay. Refuses (and reports) parts that are missing, there twice, or of different
- *  runs, naming them. */
-sl_exit sl_part_set_find(const char *out, sl_part_set *set);
+/** Find the `parts` parts of `out`, whose path has to stay; 0: as many as their names say. Refuses (and reports) parts that are missing,
+ *  there twice, or of different runs, naming them. */
+sl_exit sl_part_set_find(const char *out, size_t parts, sl_part_set *set);
 
 /** The path of the file that has the bytes of part k, 0..parts-1, allocated; of the record. Report that there is no memory: NULL. */
 char *sl_part_set_name(const sl_part_set *set, size_t k);

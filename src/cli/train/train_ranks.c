@@ -46,8 +46,10 @@ sl_exit sl_train_join_ranks(const sl_training *train)
     if (!code && sluice_trainer_set_exchange(train->trainer, sl_group_get_exchange(), &error))
         code = sl_report_error(&error);
     if (!code && ranks > shards)
-        sl_report_note("%zu of the %zu ranks have nothing to do, as a batch has %zu shard%s; give --shards %zu", ranks - shards,
-                       ranks, shards, shards == 1 ? "" : "s", ranks);
+        sl_report_note(
+            "%zu of the %zu ranks %s nothing to do, as a batch has %zu shard%s; start %zu rank%s, or train with --shards %zu",
+            ranks - shards, ranks, ranks - shards == 1 ? "has" : "have", shards, shards == 1 ? "" : "s", shards,
+            shards == 1 ? "" : "s", ranks);
     return code;
 }
 
