@@ -33,9 +33,11 @@ static const struct {
     int skipped;                           /* arguments before these */
     bool is_alone;                         /* not for several ranks */
 } commands[] = {
-    {"run", sl_command_run, 1, false},     {"train", sl_command_train, 1, false},    {"merge", sl_command_merge, 1, true},
-    {"info", sl_command_info, 1, true},    {"convert", sl_command_convert, 1, true}, {"help", show_help, 1, false},
-    {"--version", show_program, 0, false}, {"--help", show_program, 0, false},       {"-h", show_program, 0, false},
+    {"run", sl_command_run, 1, false},    {"train", sl_command_train, 1, false},
+    {"merge", sl_command_merge, 1, true}, {"evaluate", sl_command_evaluate, 1, true},
+    {"info", sl_command_info, 1, true},   {"convert", sl_command_convert, 1, true},
+    {"help", show_help, 1, false},        {"--version", show_program, 0, false},
+    {"--help", show_program, 0, false},   {"-h", show_program, 0, false},
 };
 
 static sl_exit run_command(int argc, char **argv)
@@ -51,7 +53,8 @@ static sl_exit run_command(int argc, char **argv)
         else if (strcmp(argv[1], commands[k].name) == 0)
             return commands[k].run(argc - commands[k].skipped, argv + commands[k].skipped);
     return sl_report(SL_EXIT_USAGE,
-                     "command '%s' is not known; expected run, train, merge, info, convert, help, --help or --version", argv[1]);
+                     "command '%s' is not known; expected run, train, evaluate, merge, info, convert, help, --help or --version",
+                     argv[1]);
 }
 
 void sl_cli_begin(void)

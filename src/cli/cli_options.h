@@ -2,6 +2,7 @@
 #ifndef SLUICE_CLI_CLI_OPTIONS_H
 #define SLUICE_CLI_CLI_OPTIONS_H
 
+#include "cli/output/row_format.h"
 #include "cli/series/series_options.h"
 #include "cli/shards/shard_choice.h"
 #include "program/options/option_table.h"
@@ -19,7 +20,8 @@ typedef enum sl_command {
     SL_COMMAND_TRAIN = 4,
     SL_COMMAND_NONE = 8,
     SL_COMMAND_CONVERT = 16,
-    SL_COMMAND_MERGE = 32
+    SL_COMMAND_MERGE = 32,
+    SL_COMMAND_EVALUATE = 64
 } sl_command;
 
 /** Defaults of train; macros, because the table of options has them as text. */
@@ -53,7 +55,7 @@ typedef struct sl_train_schedule {
     size_t patience;  /* epochs without improvement that it waits for */
 } sl_train_schedule;
 
-/** Options that only train has. Paths are NULL, numbers 0 when not given. */
+/** Options of train; evaluate has text, labels and values of them. Paths are NULL, numbers 0 when not given. */
 typedef struct sl_train_options {
     const char *text, *labels, *values;                                          /* training data, besides input and lengths */
     const char *validate, *validate_lengths, *validate_labels, *validate_values; /* validation data */
@@ -90,19 +92,24 @@ typedef struct sl_options {
     const char *input, *lengths, *h0,
         *c0;          /* inputs of run, where input is "-" unless given; train has input and lengths, info lengths */
     const char *mask; /* run, info */
-    const char *output, *hn, *cn, *head; /* outputs of run; train has output */
-    sl_shard_choice shard;               /* run: the part of the input */
-    bool skip_done, in_place;            /* run: with shard */
-    char *const *outs;                   /* merge: OUT..., NULL at the end */
-    bool removes;                        /* merge: --remove */
-    const char *layer;                   /* run: whose outputs --output has */
-    const char *state;                   /* run: read if it exists, and written */
-    bool step_first;                     /* run, info: --layout tnc */
-    bool text;                           /* run, info */
-    bool keep_cr;                        /* run, train, info: with text */
-    size_t top;                          /* run: classes that are printed for a line; 0: not given */
-    bool stats;                          /* run, train */
-    bool env;                            /* info */
+    const char *output, *hn, *cn, *head;      /* outputs of run; train has output */
+    sl_row_format format;                     /* run: of output and head; AUTO: by the names of the files */
+    sl_row_format output_format, head_format; /* run: which that is for each */
+    sl_shard_choice shard;                    /* run: the part of the input */
+    bool skip_done, in_place;                 /* run: with shard */
+    char *const *outs;                        /* merge: OUT..., NULL at the end */
+    bool removes;                             /* merge: --remove */
+    const char *layer;                        /* run: whose outputs --output has */
+    const char *keep;                         /* run: columns of a table, with series */
+    size_t season;                            /* evaluate: with series */
+    const char *picture;                      /* evaluate */
+    const char *state;                        /* run: read if it exists, and written */
+    bool step_first;                          /* run, info: --layout tnc */
+    bool text;                                /* run, info */
+    bool keep_cr;                             /* run, train, info: with text */
+    size_t top;                               /* run: classes that output has for a row; 0: not given */
+    bool stats;                               /* run, train */
+    bool env;                                 /* info */
     bool json, help, version;
     size_t rows;         /* run, info: rows in memory at once; 0: choose */
     bool explain;        /* info */
@@ -121,7 +128,7 @@ typedef struct sl_options {
 } sl_options;
 
 /** The pages of sluice's documentation: what --help and the manual say besides the options. */
-enum { SL_PAGES = 6 };
+enum { SL_PAGES = 7 };
 extern const sl_page sl_pages[SL_PAGES];
 
 /** Kinds of option values that only sluice has. Their field is the whole sl_options; of layers, loss, rate and shard, a

@@ -17,7 +17,8 @@ const sl_page sl_pages[SL_PAGES] = {
         .command = SL_COMMAND_RUN,
         .summary = "run a model over lines of text, or NumPy arrays",
         .usage = "MODEL --text [-i LINES] [-o ANSWERS] [OPTION]...\n"
-                 "MODEL -i X.npy [-o Y.npy] [--head FILE] [OPTION]...",
+                 "MODEL -i X.npy [-o Y.npy] [--head FILE] [OPTION]...\n"
+                 "MODEL -i SERIES -o FORECASTS.csv [OPTION]...",
         .about =
             "Runs MODEL over rows, in order and in constant memory. FILE '-' is standard input or output.\n\n"
             "With --text each line is a row, whose bytes are the tokens, and for each line a line LABEL<TAB>PROBABILITY is "
@@ -25,11 +26,26 @@ const sl_page sl_pages[SL_PAGES] = {
             "may be gzipped. A UTF-8 byte order mark at the beginning, and the CR of lines that end in CR LF, are dropped with a "
             "note; --keep-cr keeps the CR.\n\n"
             "Without --text the files are NumPy's .npy, of any numeric type. Other types than f4, or than integers for tokens and "
-            "lengths, are converted with a note. Outputs are f4. In the shapes N is the number of rows, T of steps, I of inputs, L "
+            "lengths, are converted with a note. Outputs are f4, or by the suffix of FILE, .csv or .jsonl, a table: a line for "
+            "each "
+            "row, or for each step before the end of a row, with the numbers of row and step, from 0 on, and the outputs, which "
+            "are "
+            "named as the model's classes, or output_0 and so on. A number has the fewest digits from which it is read back. What "
+            "is "
+            "NaN or infinite is nan, inf or -inf in .csv, and null in .jsonl.\n\n"
+            "Of a model that sluice train --window has made, and with a table as output, the input is series: a table (CSV) or an "
+            "array, "
+            "which are cut into windows as in training. A line has the series, the last step of the window and its forecasts, in "
+            "the "
+            "units of the data.\n\n"
+            "In the shapes N is the number of rows, T of steps, I "
+            "of inputs, L "
             "of layers, D of directions, H of hidden units, C of classes, and W of a layer's outputs.",
         .examples = "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
                     "sluice run lstm.safetensors -i x.npy --lengths n.npy -o y.npy --hn hn.npy\n"
                     "sluice run lstm.safetensors --head - < x.npy > logits.npy\n"
+                    "sluice run lstm.safetensors -i x.npy -o answers.csv --top 3\n"
+                    "sluice run forecast.safetensors -i load.csv --keep hour -o forecast.csv\n"
                     "sluice run network.safetensors -i x.npy --mask m.npy --layer lstm_1 -o y.npy",
         .operands = SL_COMPLETE_FILES,
     },
@@ -77,6 +93,35 @@ const sl_page sl_pages[SL_PAGES] = {
                     "sluice train --text other.tsv -o m.st --from lstm_model.h5 --new-head\n"
                     "sluice train -i a.csv --window 48 --target load --horizon 1-24 -o m.st\n"
                     "sluice train --resume c.st",
+    },
+    {
+        .name = "evaluate",
+        .command = SL_COMMAND_EVALUATE,
+        .summary = "say how well a model answers, by rows whose answers are known",
+        .usage = "MODEL --text LINES [OPTION]...\n"
+                 "MODEL -i X.npy --labels Y.npy [OPTION]...\n"
+                 "MODEL -i X.npy --values Y.npy [OPTION]...\n"
+                 "MODEL -i SERIES [OPTION]...",
+        .about =
+            "Runs MODEL over rows, in constant memory, and compares its outputs with targets, which are read as by sluice "
+            "train.\n\n"
+            "Of classes it shows the loss, the mean cross-entropy; the accuracy; for each class precision (of the answers that "
+            "name "
+            "it, the share that is right), recall (of its targets, the share that is found) and F1 (their harmonic mean), and the "
+            "mean of each over the classes that occur; and the confusion table, which of its classes was answered for which label, "
+            "for 12 classes at most, or with --json for 1024. A share of nothing counts as 0, and negative labels do not count.\n\n"
+            "Of values it shows for each output and for all of them the mean absolute error (MAE), the root of the mean square "
+            "error "
+            "(RMSE) and the mean absolute error in percent of the target (MAPE), which leaves out targets that are 0 and counts "
+            "them.\n\n"
+            "Of a model that sluice train --window has made, SERIES, a table (CSV) or an array, has the targets in it; a naive "
+            "forecast, "
+            "the last value or that of the last --season, is shown beside the model's.",
+        .examples = "sluice evaluate model.safetensors --text test.tsv\n"
+                    "sluice evaluate m.safetensors -i x.npy --labels y.npy --picture confusion.svg\n"
+                    "sluice evaluate m.safetensors -i x.npy --values y.npy --json\n"
+                    "sluice evaluate forecast.safetensors -i load.csv --season 24",
+        .operands = SL_COMPLETE_FILES,
     },
     {
         .name = "merge",

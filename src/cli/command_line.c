@@ -67,7 +67,8 @@ enum {
     RUN = SL_COMMAND_RUN,
     TRAIN = SL_COMMAND_TRAIN,
     MERGE = SL_COMMAND_MERGE,
-    ALL = INFO | RUN | TRAIN,
+    EVALUATE = SL_COMMAND_EVALUATE,
+    ALL = INFO | RUN | TRAIN | EVALUATE,
     LOADING = ALL | SL_COMMAND_CONVERT,
     COMMANDS = LOADING | MERGE
 };
@@ -95,13 +96,16 @@ static const sl_option table[] = {
     {"text", 0, INFO, DATA, NULL, &sl_kind_flag, FIELD(text), "the file of --compare has lines of text; it is no .npy file"},
     {"text", 0, RUN, DATA, NULL, &sl_kind_flag, FIELD(text),
      "read lines of text, not .npy files, and write the class of each line"},
-    {"text", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.text),
+    {"text", 0, TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(train.text),
      "lines LABEL<TAB>TEXT, may be gzipped; the bytes of TEXT are the tokens of the row"},
     {"keep-cr", 0, ALL, DATA, NULL, &sl_kind_flag, FIELD(keep_cr),
      "keep the CR of lines that end in CR LF; by default it is dropped, with a note"},
     {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
-     "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped", .default_text = "-"},
-    {"input", 'i', TRAIN, DATA, "FILE", &sl_kind_file, FIELD(input),
+     "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped; of a model that was trained on "
+     "windows, "
+     "series, if -o is a table: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
+     .default_text = "-"},
+    {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --window, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "
      ".npy "
      "file or of an array in an archive, FILE.npz:NAME; table and .npy may be gzipped"},
@@ -110,6 +114,16 @@ static const sl_option table[] = {
      .recorded = true},
     {"hop", 0, TRAIN, DATA, "H", &sl_kind_count, FIELD(series.hop), "steps from the beginning of a window to that of the next",
      .most = UINT32_MAX, .default_text = "1", .recorded = true},
+    {"window", 0, RUN | EVALUATE, DATA, "W", &sl_kind_count, FIELD(series.window),
+     "of a model that was trained on windows: steps of a window; by default as in training", .most = UINT32_MAX},
+    {"hop", 0, RUN | EVALUATE, DATA, "H", &sl_kind_count, FIELD(series.hop),
+     "of such a model: steps from the beginning of a window to that of the next; by default as in training", .most = UINT32_MAX},
+    {"keep", 0, RUN, DATA, "LIST", &sl_value_columns, FIELD(keep),
+     "of such a model: columns of the table, as the time, whose text at the last step of each window is written, too"},
+    {"season", 0, EVALUATE, DATA, "S", &sl_kind_count, FIELD(season),
+     "of such a model: compare with the value of S steps before the target, or of as many seasons as the horizon has; 1: the last "
+     "one",
+     .most = UINT32_MAX, .default_text = "1"},
     {"target", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.targets),
      "columns to forecast, by names or by numbers from 1 on", .recorded = true},
     {"horizon", 0, TRAIN, DATA, "K|A-B", &sl_value_horizon, FIELD(series.horizon),
@@ -118,14 +132,14 @@ static const sl_option table[] = {
      .default_text = "1", .recorded = true},
     {"columns", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.columns),
      "columns that are inputs, by names or by numbers from 1 on; by default all, the targets too", .recorded = true},
-    {"sequence-column", 0, TRAIN, DATA, "NAME", &sl_kind_text, FIELD(series.sequence_column),
+    {"sequence-column", 0, TRAIN | RUN | EVALUATE, DATA, "NAME", &sl_kind_text, FIELD(series.sequence_column),
      "rows of a table that follow each other and have the same text in this column are a series; by default all rows are one",
      .recorded = true},
-    {"delimiter", 0, TRAIN, DATA, "C", &sl_value_delimiter, FIELD(series.delimiter),
+    {"delimiter", 0, TRAIN | RUN | EVALUATE, DATA, "C", &sl_value_delimiter, FIELD(series.delimiter),
      "what separates a table's cells, or tab; by default a tab, semicolon or comma, whichever the first row has", .recorded = true},
-    {"header", 0, TRAIN, DATA, "WHETHER", &sl_value_word, FIELD(series.header),
+    {"header", 0, TRAIN | RUN | EVALUATE, DATA, "WHETHER", &sl_value_word, FIELD(series.header),
      "whether a table's first row has names; auto: if no cell of it is a number", sl_series_header_word, .recorded = true},
-    {"missing", 0, TRAIN, DATA, "WHAT", &sl_value_word, FIELD(series.missing),
+    {"missing", 0, TRAIN | RUN | EVALUATE, DATA, "WHAT", &sl_value_word, FIELD(series.missing),
      "what an empty cell, NA or NaN is: an error, 0, or the number before it in its series", sl_series_missing_word,
      .recorded = true},
     {"standardize", 0, TRAIN, DATA, NULL, &sl_kind_flag, FIELD(train.standardize),
@@ -134,7 +148,7 @@ static const sl_option table[] = {
      .recorded = true},
     {"normalize", 0, TRAIN, DATA, NULL, &sl_kind_flag, FIELD(train.normalize), "likewise, to least 0 and most 1", .recorded = true},
     {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "number of steps of each row, [N]; by default T for all"},
-    {"mask", 0, INFO | RUN, DATA, "FILE", &sl_kind_file, FIELD(mask),
+    {"mask", 0, INFO | RUN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(mask),
      "which steps count, b1 or u1 [N][T]; a step whose element is 0 is masked: it leaves the states as they are; "
      "without it the steps that the model masks by itself, as sluice info says"},
     {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0,
@@ -148,9 +162,9 @@ static const sl_option table[] = {
      "initial cell states, [L*D][N][H], or the .npz of --cn; by default likewise"},
     {"state", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(state),
      "safetensors file of states: rows continue from the states in it, if it exists; their final states are written to it"},
-    {"labels", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.labels),
+    {"labels", 0, TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(train.labels),
      "class of each row [N], or of each step [N][T]; negative labels are ignored"},
-    {"values", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.values),
+    {"values", 0, TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(train.values),
      "values to predict instead of classes, for each row [N][C], or [N] if C is 1, or for each step [N][T][C]"},
     {"validate", 0, TRAIN, DATA, "FILE", &sl_kind_file, FIELD(train.validate),
      "rows on which to evaluate the model after each epoch; a file like that of --text or --input"},
@@ -174,8 +188,12 @@ static const sl_option table[] = {
     {"layer", 0, RUN, RESULTS, "NAME", &sl_kind_text, FIELD(layer),
      "have --output write the outputs of this layer instead, [N][T][W], or [N][W] if it gives one vector for each row; sluice info "
      "lists the layers"},
-    {"top", 0, RUN, RESULTS, "K", &sl_kind_count, FIELD(top), "with --text, write the K most probable classes of each line",
-     .default_text = "1"},
+    {"format", 0, RUN, RESULTS, "NAME", &sl_kind_choice, FIELD(format),
+     "format of --output and --head: npy; csv, a table with a header; jsonl, a JSON object a line; lines, of --text and --top, "
+     "LABEL<TAB>PROBABILITY; auto: that of the suffix .npy, .csv or .jsonl, else lines or npy",
+     sl_row_format_get_name},
+    {"top", 0, RUN, RESULTS, "K", &sl_kind_count, FIELD(top),
+     "have --output write the K most probable classes of each row, or step, and their probabilities; with --text by default 1"},
     {"hn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(hn),
      "final hidden states, [L*D][N][H]; where the layers' sizes differ, an .npz file with an array [D][N][H] for each LSTM layer"},
     {"cn", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(cn), "final cell states, as --hn"},
@@ -191,6 +209,8 @@ static const sl_option table[] = {
      "with --shard, write the part straight to its rows of one .npy file of all parts, FILE.parts-of-N, to which sluice merge "
      "gives "
      "its name"},
+    {"picture", 0, EVALUATE, RESULTS, "FILE", &sl_kind_file, FIELD(picture),
+     "draw a picture, .svg: of classes the confusion table; of values the first 400 outputs and their targets"},
     {"remove", 0, MERGE, RESULTS, NULL, &sl_kind_flag, FIELD(removes), "remove the parts once OUT is written"},
     {"output", 'o', TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
      "the model of the best epoch: with the highest validation accuracy, or with the least loss"},
@@ -310,7 +330,7 @@ static const sl_option table[] = {
     {"onnx-clip", 0, LOADING, NAMES, "WHOSE", &sl_value_word, FIELD(names.onnx_clip),
      "where LSTM nodes with clip limit: as ONNX says, or as onnxruntime (ort) does, which leaves h's input alone", clip_word},
 
-    {"rows", 0, INFO | RUN, COMPUTING, "N", &sl_kind_count, FIELD(rows),
+    {"rows", 0, INFO | RUN | EVALUATE, COMPUTING, "N", &sl_kind_count, FIELD(rows),
      "number of rows in memory at once; by default chosen by their size"},
     {"threads", 0, ALL, COMPUTING, "N", &sl_kind_unsigned, FIELD(engine.threads),
      "number of threads; by default chosen for the machine", .least = 1, .most = SL_THREADS_MAX, .variable = "SLUICE_NUM_THREADS"},
@@ -318,7 +338,7 @@ static const sl_option table[] = {
      .variable = "SLUICE_ISA"},
     {"gemm", 0, ALL, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.gemm), "how matrices are multiplied", sl_words_gemm,
      .variable = "SLUICE_GEMM"},
-    {"precision", 0, INFO | RUN, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.precision),
+    {"precision", 0, INFO | RUN | EVALUATE, COMPUTING, "NAME", &sl_kind_choice, FIELD(engine.precision),
      "precision of the products of LSTM layers", sl_words_precision, .variable = "SLUICE_PRECISION"},
     {"precision", 0, TRAIN, COMPUTING, "NAME", &sl_kind_choice, FIELD(train.precision),
      "precision in which rows for validation are computed; training itself is always in f32, and so is validation with auto",
@@ -332,11 +352,11 @@ static const sl_option table[] = {
      "there are any; the library's table; or those of a file like the one in the cache",
      .default_text = "auto", .variable = "SLUICE_MACHINE"},
 
-    {"progress", 0, RUN | TRAIN, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
+    {"progress", 0, RUN | TRAIN | EVALUATE, REPORTING, "WHEN", &sl_kind_choice, FIELD(progress),
      "show a progress bar on standard error; auto: if it is a terminal", sl_progress_get_name},
     {"stats", 0, RUN | TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(stats),
      "print speed and share of the peak on standard error at the end"},
-    {"json", 0, INFO, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print one JSON object instead of a table"},
+    {"json", 0, INFO | EVALUATE, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print one JSON object instead of a table"},
     {"json", 0, RUN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print --stats as JSON"},
     {"json", 0, TRAIN, REPORTING, NULL, &sl_kind_flag, FIELD(json), "print the summary, and --stats, as JSON"},
 
@@ -445,7 +465,8 @@ sl_exit sl_command_line_print_help(const char *command)
     for (size_t k = 0; command && k < sizeof general / sizeof general[0]; k++)
         page = strcmp(command, general[k]) == 0 ? sl_pages : page;
     if (!page)
-        return sl_report(SL_EXIT_USAGE, "command '%s' is not known; expected run, train, merge, info or convert; see sluice help",
+        return sl_report(SL_EXIT_USAGE,
+                         "command '%s' is not known; expected run, train, evaluate, merge, info or convert; see sluice help",
                          command);
     sl_help_write(&sl_program_this, page, stdout);
     return SL_EXIT_OK;

@@ -29,5 +29,6 @@ sl_exit sl_command_run(int argc, char **argv);
 sl_exit sl_command_train(int argc, char **argv);
 sl_exit sl_command_convert(int argc, char **argv);
 sl_exit sl_command_merge(int argc, char **argv);
+sl_exit sl_command_evaluate(int argc, char **argv);
 
 #endif

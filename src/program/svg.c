@@ -126,6 +126,14 @@ void sl_svg_curve(const sl_svg *svg, unsigned style, size_t count, const sl_poin
     write_points(svg->out, count, points);
 }
 
+void sl_svg_box(const sl_svg *svg, sl_point at, double width, double height, double share)
+{
+    fprintf(svg->out,
+            "<rect class=\"f0\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill-opacity=\"%.3f\" stroke=\"#888\" "
+            "stroke-opacity=\"0.3\"/>\n",
+            at.x, at.y, width, height, 0.8 * share);
+}
+
 void sl_svg_mark(const sl_svg *svg, unsigned style, sl_point at)
 {
     fprintf(svg->out, "<path class=\"f%u\" transform=\"translate(%.1f %.1f)\" d=\"%s\"/>\n", style, at.x, at.y, marks[style]);

@@ -56,6 +56,9 @@ void sl_svg_line(const sl_svg *svg, const char *kind, size_t count, const sl_poi
 /** Draw a line in a style, 0..SL_SVG_STYLES - 1. */
 void sl_svg_curve(const sl_svg *svg, unsigned style, size_t count, const sl_point *points);
 
+/** Draw a box, filled as strongly as `share` says, 0..1. */
+void sl_svg_box(const sl_svg *svg, sl_point at, double width, double height, double share);
+
 /** Draw the marker of a style. */
 void sl_svg_mark(const sl_svg *svg, unsigned style, sl_point at);
 

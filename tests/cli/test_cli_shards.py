@@ -215,7 +215,7 @@ def check_done(cli):
         cli.check(stats(other, *words)[0] == 0, "as its record says")
         clear(cli)
     text = cli.write("words.txt", "uno\ndue\ntre\n" * 50000)
-    words = [LANGID, "--text", "-i", text, "-o", out, "--shard", "2/50", "--skip-done"]
+    words = [LANGID, "--text", "-i", text, "-o", cli.path("answers.tsv"), "--shard", "2/50", "--skip-done"]
     cli.check(stats(*words)[0] == 3000 and stats(*words)[0] == 0, "a part of text likewise")
     text.write_bytes(text.read_bytes()[:13000] + b"UNO" + text.read_bytes()[13003:])
     cli.refused(DATA, ["another input"], "run", *words)

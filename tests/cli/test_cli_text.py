@@ -370,7 +370,7 @@ def check_top(cli):
     cli.refused(USAGE, ["--top 9", "8", str(LANGID)], "run", LANGID, "--text", "--top", "9", stdin=text)
     cli.refused(USAGE, ["--top", "'0'"], "run", LANGID, "--text", "--top", "0")
     array = cli.npy("x.npy", (1, 2), b"ab", "|u1")
-    cli.refused(USAGE, ["--top", "--text", "--head"], "run", LANGID, "-i", array, "--head", "-", "--top", "2")
+    cli.refused(USAGE, ["--top", "--output"], "run", LANGID, "-i", array, "--head", "-", "--top", "2")
 
 
 def check_help(cli):

@@ -15,14 +15,15 @@ COMMANDS = {
     "sluice-run": ([PROGRAM, "run"], "src/cli/command_line.c"),
     "sluice-train": ([PROGRAM, "train"], "src/cli/command_line.c"),
     "sluice-info": ([PROGRAM, "info"], "src/cli/command_line.c"),
+    "sluice-evaluate": ([PROGRAM, "evaluate"], "src/cli/command_line.c"),
     "sluice-merge": ([PROGRAM, "merge"], "src/cli/command_line.c"),
     "sluice-convert": ([PROGRAM, "convert"], "src/cli/command_line.c"),
     "sluice-bench": ([BENCH], "perf/options/bench_options.c"),
 }
 BITS = {"SL_COMMAND_NONE": {"sluice"}, "RUN": {"sluice-run"}, "TRAIN": {"sluice-train"}, "INFO": {"sluice-info"},
-        "ALL": {"sluice-run", "sluice-train", "sluice-info"},
-        "LOADING": {"sluice-run", "sluice-train", "sluice-info", "sluice-convert"}, "MERGE": {"sluice-merge"},
-        "COMMANDS": {"sluice-run", "sluice-train", "sluice-merge", "sluice-info", "sluice-convert"}, "1": {"sluice-bench"}}
+        "EVALUATE": {"sluice-evaluate"}, "ALL": {"sluice-run", "sluice-train", "sluice-info", "sluice-evaluate"},
+        "LOADING": {"sluice-run", "sluice-train", "sluice-info", "sluice-evaluate", "sluice-convert"}, "MERGE": {"sluice-merge"},
+        "COMMANDS": {"sluice-run", "sluice-train", "sluice-evaluate", "sluice-merge", "sluice-info", "sluice-convert"}, "1": {"sluice-bench"}}
 ROW = re.compile(r'^ {4}\{"([\w-]+)",\s*(?:0|\'(\w)\'),\s*([\w |]+),\s*\w+,\s*(?:NULL|"([^"]*)"),', re.MULTILINE)
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "ENVIRONMENT", "FILES", "EXIT STATUS", "SEE ALSO"]
 VARIABLES = ["SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "SLUICE_PRECISION", "SLUICE_MACHINE", "OMP_NUM_THREADS", "OMP_PROC_BIND",
@@ -92,7 +93,7 @@ def check_read(cli):
 
 def check_commands(cli):
     """sluice help COMMAND is COMMAND --help; other commands are refused."""
-    for command in ("run", "train", "merge", "info", "convert"):
+    for command in ("run", "train", "evaluate", "merge", "info", "convert"):
         cli.check(cli.answers("help", command) == cli.answers(command, "--help"), f"help {command} is {command} --help")
     general = cli.answers("--help")
     cli.check(cli.answers("help") == general, "help is --help")
@@ -105,7 +106,7 @@ def check_commands(cli):
               and "with its options and files where none are given" in train, "help train says what --resume takes")
     for word in (b"run ", b"train ", b"info ", b"help [COMMAND]", b"SLUICE_ISA", b"130 interrupted"):
         cli.check(word in general, f"sluice --help has {word}")
-    cli.refused(USAGE, ["'walk'", "run, train, merge, info or convert"], "help", "walk")
+    cli.refused(USAGE, ["'walk'", "run, train, evaluate, merge, info or convert"], "help", "walk")
     cli.refused(USAGE, ["'info'", "'run'"], "help", "run", "info")
     cli.check(sluice().stderr == general, "no command: the same on standard error")
 
@@ -213,10 +214,10 @@ def check_bash(cli):
     cli.path("a folder").mkdir()
     schedules = ["auto", "rows", "hoist", "units", "measure"]
     cases = [
-        ("sluice", [""], ["run", "train", "merge", "convert", "info", "help"]),
+        ("sluice", [""], ["run", "train", "evaluate", "merge", "convert", "info", "help"]),
         ("sluice", ["t"], ["train"]),
         ("sluice", ["help", "r"], ["run"]),
-        ("sluice", ["help", ""], ["run", "train", "merge", "convert", "info"]),
+        ("sluice", ["help", ""], ["run", "train", "evaluate", "merge", "convert", "info"]),
         ("sluice", ["run", "--schedule", ""], schedules),
         ("sluice", ["run", "--schedule", "=", ""], schedules),
         ("sluice", ["run", "--schedule", "="], schedules),
@@ -226,7 +227,7 @@ def check_bash(cli):
         ("sluice", ["run", "a."], ["a.npy"]),
         ("sluice", ["run", "--rows", ""], []),
         ("sluice", ["train", "--text", "a."], ["a.npy"]),
-        ("sluice", ["run", "--text", "--h"], ["--h0", "--hn", "--head", "--head-name", "--head-activation", "--head-input", "--help"]),
+        ("sluice", ["run", "--text", "--h"], ["--hop", "--header", "--h0", "--hn", "--head", "--head-name", "--head-activation", "--head-input", "--help"]),
         ("sluice", ["train", "--optimizer", "ad"], ["adam", "adamw"]),
         ("sluice", ["train", "--class-weights", "b"], ["balanced"]),
         ("sluice", ["train", "--class-weights", "=", "b"], ["balanced"]),

@@ -12,7 +12,7 @@ from support.consumer import cmake_answers, compiled_answer
 FILES = ["sluice.pc", "sluice-config.cmake", "sluice-config-version.cmake"]
 HEADERS = ["sluice.h", "sluice_network.h", "sluice_tools.h", "sluice_train.h"]
 PROGRAMS = ["sluice", "sluice-bench"]
-PAGES = [*PROGRAMS, "sluice-run", "sluice-train", "sluice-merge", "sluice-info", "sluice-convert"]
+PAGES = [*PROGRAMS, "sluice-run", "sluice-train", "sluice-evaluate", "sluice-merge", "sluice-info", "sluice-convert"]
 
 
 def header_version(text):

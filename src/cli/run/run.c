@@ -35,6 +35,28 @@ static sl_exit check_paths(const sl_options *options)
     return sl_paths_check(paths, sizeof paths / sizeof paths[0]);
 }
 
+static sl_exit check_array(const char *option, const char *path)
+{
+    return sl_row_format_choose(SL_ROWS_AUTO, path, SL_ROWS_NPY) == SL_ROWS_NPY
+               ? SL_EXIT_OK
+               : sl_report(SL_EXIT_USAGE, "%s: %s writes arrays; name it .npy", path, option);
+}
+
+static sl_exit check_formats(const sl_options *options)
+{
+    const bool has_classes = options->text || options->top;
+    if (options->format && !options->output && !options->head)
+        return sl_report(SL_EXIT_USAGE, "--format is that of --output and --head; give one of them");
+    if (has_classes && options->output_format == SL_ROWS_NPY)
+        return sl_report(SL_EXIT_USAGE,
+                         "%s: %s writes names of classes, which an array cannot hold; use another suffix or --format",
+                         sl_report_output(options->output), options->top ? "--top" : "--text");
+    if (!has_classes && options->output && options->output_format == SL_ROWS_LINES)
+        return sl_report(SL_EXIT_USAGE, "--format lines is for classes; give --top K, or use another format");
+    const sl_exit code = check_array("--hn", options->hn);
+    return code ? code : check_array("--cn", options->cn);
+}
+
 static sl_exit check_options(const sl_options *options)
 {
     if (!options->model)
@@ -43,8 +65,9 @@ static sl_exit check_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--json is the format of --stats; add --stats");
     if (!options->text && options->keep_cr)
         return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
-    if (!options->text && options->top)
-        return sl_report(SL_EXIT_USAGE, "--top goes with --text; give --text, or --head FILE for the outputs of all classes");
+    if (!options->text && options->top && (!options->output || options->layer))
+        return sl_report(SL_EXIT_USAGE, "--top has --output write classes, instead of a layer's outputs; give --output FILE%s",
+                         options->layer ? ", and leave out --layer" : " too");
     if (options->layer && !options->output)
         return sl_report(SL_EXIT_USAGE, "--layer chooses what --output writes; give --output FILE too");
     if (options->text && (options->lengths || options->mask || options->layer || options->h0 || options->c0 || options->hn ||
@@ -55,7 +78,8 @@ static sl_exit check_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE,
                          "--schedule measure times batches of rows of equal length, and lines differ in length; measure with "
                          ".npy input");
-    sl_exit code = sl_stream_state_check(options);
+    sl_exit code = check_formats(options);
+    code = code ? code : sl_stream_state_check(options);
     code = code ? code : sl_plans_check(options);
     if (code)
         return code;
@@ -69,21 +93,22 @@ static sl_exit check_options(const sl_options *options)
 static sl_exit check_network(const sl_run_session *run)
 {
     const sl_options *options = run->options;
+    const char *what = options->text ? "--text prints classes from" : options->top ? "--top writes classes from" : "--head writes";
+    const bool needs_head = options->text || options->top || options->head;
     const sl_exit code = options->text ? sl_lines_check_model(options->model, run->model) : SL_EXIT_OK;
     if (code)
         return code;
-    if ((options->text || options->head) && !run->shape.classes && !sluice_model_is_shape(run->model))
-        return sl_report(SL_EXIT_DATA, "%s: %s outputs of layers behind the LSTM layers, and the network has none; use --output",
-                         options->model, options->text ? "--text prints classes from" : "--head writes");
+    if (needs_head && !run->shape.classes && !sluice_model_is_shape(run->model))
+        return sl_report(SL_EXIT_DATA, "%s: %s outputs of layers behind the LSTM layers, and the network has none; use --output%s",
+                         options->model, what, options->top ? " without --top" : "");
     if (options->text && run->shape.classes && sl_layer_output_of_end(run->model).has_steps)
         return sl_report(SL_EXIT_DATA,
                          "%s: --text prints a class for each line, and the network gives outputs at every step; use .npy input and "
                          "--head",
                          options->model);
-    if ((options->text || options->head) && !run->shape.classes)
+    if (needs_head && !run->shape.classes)
         return sl_report(
-            SL_EXIT_DATA, "%s: %s the outputs of a head [C][D*H], and the model has %s", options->model,
-            options->text ? "--text prints classes from" : "--head writes",
+            SL_EXIT_DATA, "%s: %s the outputs of a head [C][D*H], and the model has %s", options->model, what,
             sl_notes_get_missing(run->model, "head", "none; use .npy input and --hn, or name the tensor with --head-name").text);
     if (options->top > run->shape.classes)
         return sl_report(SL_EXIT_USAGE, "--top %zu: expected %zu at most, the number of classes of %s", options->top,
@@ -150,13 +175,42 @@ static sl_exit compare_ranks(const sl_run_session *run)
     return sl_group_agree(code);
 }
 
+/* Whether rows of windows may be asked for: as a table, and with no option that only rows of their own have. */
+static bool may_be_series(const sl_options *o)
+{
+    const bool is_table = o->output && (o->output_format == SL_ROWS_CSV || o->output_format == SL_ROWS_JSONL);
+    return is_table && !o->text && !o->top && !o->layer && !o->lengths && !o->mask && !o->step_first && !o->h0 && !o->c0 &&
+           !o->hn && !o->cn && !o->head && !o->state && !o->measure;
+}
+
+/* Whether an option is given that only series have. */
+static bool has_series_options(const sl_options *options)
+{
+    return options->series.window || options->series.hop || options->keep || sl_series_options_has_table(&options->series);
+}
+
+static sl_exit run_input(sl_run_session *run)
+{
+    const sl_options *options = run->options;
+    bool is_series = false;
+    if (options->text)
+        return sl_run_text(run);
+    const sl_exit code = may_be_series(options) ? sl_run_series(run, &is_series) : SL_EXIT_OK;
+    if (code || is_series)
+        return code;
+    if (has_series_options(options))
+        return sl_report(SL_EXIT_USAGE,
+                         "--window, --hop, --keep and options of tables are for series: for a model that sluice train --window has "
+                         "made, and -o FILE.csv or .jsonl alone");
+    return sl_run_npy(run);
+}
+
 static sl_exit run_all(sl_run_session *run)
 {
     sl_exit code = sl_group_agree(set_up(run));
     code = code ? code : compare_ranks(run);
     run->started = sl_clock_get();
-    if (!code)
-        code = run->options->text ? sl_run_text(run) : sl_run_npy(run);
+    code = code ? code : run_input(run);
     run->stats.seconds = sl_clock_get() - run->started;
     sl_progress_stop();
     if (code == SL_EXIT_INTERRUPTED)
@@ -174,6 +228,10 @@ static sl_exit parse(int argc, char **argv, sl_options *options, bool *done)
     options->input = options->input ? options->input : "-";
     if (options->text && !options->output)
         options->output = "-";
+    const sl_row_format head = options->format == SL_ROWS_LINES ? SL_ROWS_AUTO : options->format;
+    options->output_format =
+        sl_row_format_choose(options->format, options->output, options->text || options->top ? SL_ROWS_LINES : SL_ROWS_NPY);
+    options->head_format = sl_row_format_choose(head, options->head, SL_ROWS_NPY);
     return check_options(options);
 }
 

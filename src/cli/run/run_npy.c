@@ -6,6 +6,7 @@
 #include "cli/input/chunk_rows.h"
 #include "cli/input/npy_input.h"
 #include "cli/layer_output.h"
+#include "cli/output/output_table.h"
 #include "cli/run/initial_states.h"
 #include "cli/run/state_archive.h"
 #include "cli/run/stream_state.h"
@@ -30,6 +31,7 @@ typedef struct npy_run {
     bool done;                   /* with --skip-done: the part is there already */
     sl_stream_state state;
     sl_layer_output output, end_of_network; /* what --output and --head write */
+    sl_output_table tables[ARRAYS];         /* of --output and --head, where their files are no arrays */
     sl_state_sizes sizes[KINDS];            /* of the states */
     sl_initial_states initial[KINDS];       /* --h0 and --c0, where the layers' sizes differ */
     sl_state_archive archives[KINDS];       /* --hn and --cn, where the layers' sizes differ */
@@ -74,11 +76,24 @@ static sl_exit open_inputs(npy_run *npy)
     return code ? code : check_state(npy, &npy->arrays[C0], SL_STATE_C);
 }
 
-/* Set the shape of the array of a layer's outputs. */
-static sl_exit shape_layer(const npy_run *npy, const sl_layer_output *output, sl_npy_array *array)
+/* Whether --output or --head writes a table; what is in memory is then the array of the chunk's outputs, rows first. */
+static bool is_table(const npy_run *npy, size_t array)
 {
+    const sl_options *options = npy->run->options;
+    return (array == OUTPUT && options->output_format != SL_ROWS_NPY) || (array == HEAD && options->head_format != SL_ROWS_NPY);
+}
+
+static bool is_step_first(const npy_run *npy, size_t array)
+{
+    return npy->run->options->step_first && !is_table(npy, array);
+}
+
+/* Set the shape of the array of a layer's outputs. */
+static sl_exit shape_layer(npy_run *npy, const sl_layer_output *output, size_t k)
+{
+    sl_npy_array *array = &npy->arrays[k];
     const size_t rows = npy->rows, steps = npy->input.steps, width = output->width;
-    const bool step_first = npy->run->options->step_first;
+    const bool step_first = is_step_first(npy, k);
     const size_t by_steps[] = {step_first ? steps : rows, step_first ? rows : steps, width}, by_rows[] = {rows, width};
     if (!output->has_steps)
         return sl_npy_array_shape(array, 2, by_rows, 1, rows, width);
@@ -101,10 +116,10 @@ static sl_exit shape_states(npy_run *npy, sl_npy_array *array, sl_state_kind kin
 
 static sl_exit shape_outputs(npy_run *npy)
 {
-    sl_exit code = shape_layer(npy, &npy->output, &npy->arrays[OUTPUT]);
+    sl_exit code = shape_layer(npy, &npy->output, OUTPUT);
     code = code ? code : shape_states(npy, &npy->arrays[HN], SL_STATE_H);
     code = code ? code : shape_states(npy, &npy->arrays[CN], SL_STATE_C);
-    return code ? code : shape_layer(npy, &npy->end_of_network, &npy->arrays[HEAD]);
+    return code ? code : shape_layer(npy, &npy->end_of_network, HEAD);
 }
 
 /* Memory for one row of a chunk. */
@@ -152,12 +167,23 @@ static sl_exit read_chunk(npy_run *npy, size_t first, size_t rows, uint64_t *ste
     return code;
 }
 
+static sl_exit write_output(npy_run *npy, size_t k, size_t first, size_t rows)
+{
+    const sl_npy_array *arrays = npy->arrays;
+    /* The logits of a batch are in one place, that of --head if both want them. */
+    const bool is_shared = k == OUTPUT && npy->output.field == SL_OUTPUT_LOGITS && arrays[HEAD].path;
+    if (!npy->tables[k].writer)
+        return sl_npy_array_write(&npy->arrays[k], first - npy->base, rows);
+    return sl_output_table_write(&npy->tables[k], arrays[is_shared ? HEAD : k].data, first, rows, npy->input.steps,
+                                 npy->input.row_lengths);
+}
+
 static sl_exit write_chunk(npy_run *npy, size_t first, size_t rows)
 {
     const double started = sl_clock_get();
     sl_exit code = SL_EXIT_OK;
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
-        code = sl_npy_array_write(&npy->arrays[k], first - npy->base, rows);
+        code = write_output(npy, k, first, rows);
     for (size_t k = 0; !code && k < KINDS; k++)
         code = sl_state_archive_write(&npy->archives[k], first - npy->base, rows);
     npy->run->stats.write_seconds += sl_clock_get() - started;
@@ -171,10 +197,10 @@ static float *get_states(const npy_run *npy, const sl_npy_array *array, sl_state
 }
 
 /* Add to the batch what --output or --head wants; `rows` are the chunk's. */
-static void want(const npy_run *npy, const sl_layer_output *output, const sl_npy_array *array, sluice_batch *batch,
-                 sluice_output *outputs)
+static void want(const npy_run *npy, const sl_layer_output *output, size_t k, sluice_batch *batch, sluice_output *outputs)
 {
-    const bool step_first = npy->run->options->step_first;
+    const sl_npy_array *array = &npy->arrays[k];
+    const bool step_first = is_step_first(npy, k);
     const size_t row_stride = output->width * (step_first || !output->has_steps ? 1 : npy->input.steps);
     const size_t step_stride = output->width * (step_first ? batch->rows : 1);
     if (!array->path)
@@ -203,8 +229,8 @@ static sl_exit run_chunk(npy_run *npy, size_t first, size_t rows, uint64_t steps
     batch.outputs = outputs;
     batch.streams = npy->state.streams;
     batch.slots = sl_stream_state_get_slots(&npy->state, first, rows);
-    want(npy, &npy->output, &arrays[OUTPUT], &batch, outputs);
-    want(npy, &npy->end_of_network, &arrays[HEAD], &batch, outputs);
+    want(npy, &npy->output, OUTPUT, &batch, outputs);
+    want(npy, &npy->end_of_network, HEAD, &batch, outputs);
     return sl_run_forward(npy->run, &batch, steps);
 }
 
@@ -261,13 +287,19 @@ static sl_exit describe_outputs(npy_run *npy)
     for (size_t k = 0; k < SL_SHARD_OUTPUTS; k++) {
         sl_shard_record *record = &shard->outputs[k].record;
         const bool is_state = k == SL_SHARD_HN || k == SL_SHARD_CN;
+        const bool is_text = is_table(npy, FIRST_OUTPUT + k);
         record->kind = shard->outputs[k].out && !npy->arrays[FIRST_OUTPUT + k].path ? SL_SHARD_NPZ : SL_SHARD_NPY;
-        record->axis = is_state || (step_first && (k == SL_SHARD_HEAD ? npy->end_of_network : npy->output).has_steps);
+        record->kind = is_text ? SL_SHARD_TEXT : record->kind;
+        record->axis = is_state || (step_first && !is_text && (k == SL_SHARD_HEAD ? npy->end_of_network : npy->output).has_steps);
         npy->arrays[FIRST_OUTPUT + k].joins = shard->in_place;
         if (record->kind == SL_SHARD_NPZ && shard->in_place)
             return sl_report(SL_EXIT_USAGE,
                              "--in-place does not go with %s of a network whose layers' states differ in size, which are an .npz "
                              "file; leave it out, and merge the parts",
+                             shard->outputs[k].option);
+        if (is_text && shard->outputs[k].out && shard->in_place)
+            return sl_report(SL_EXIT_USAGE,
+                             "--in-place does not go with %s of another format than .npy; leave it out, and merge the parts",
                              shard->outputs[k].option);
     }
     return SL_EXIT_OK;
@@ -310,8 +342,13 @@ static sl_exit prepare_part(npy_run *npy)
 {
     sl_shard *shard = &npy->run->shard;
     set_read(npy);
-    for (size_t k = 0; k < SL_SHARD_OUTPUTS; k++)
-        shard->outputs[k].written = npy->arrays[FIRST_OUTPUT + k].digest;
+    for (size_t k = 0; k < SL_SHARD_OUTPUTS; k++) {
+        sl_row_writer *writer = npy->tables[FIRST_OUTPUT + k].writer;
+        const sl_exit code = writer ? sl_row_writer_flush(writer) : SL_EXIT_OK;
+        if (code)
+            return code;
+        shard->outputs[k].written = writer ? sl_row_writer_get_digest(writer) : npy->arrays[FIRST_OUTPUT + k].digest;
+    }
     for (size_t k = 0; k < KINDS; k++)
         if (npy->archives[k].path)
             shard->outputs[k == SL_STATE_H ? SL_SHARD_HN : SL_SHARD_CN].written = npy->archives[k].digest;
@@ -320,11 +357,24 @@ static sl_exit prepare_part(npy_run *npy)
 
 /* ---- The run --------------------------------------------------------------------------------------------------------------- */
 
+static sl_exit create_output(npy_run *npy, size_t k)
+{
+    const sl_options *options = npy->run->options;
+    if (!is_table(npy, k) || !npy->arrays[k].path)
+        return sl_npy_array_create(&npy->arrays[k]);
+    const sl_output_table_options about = {.format = k == OUTPUT ? options->output_format : options->head_format,
+                                           .top = k == OUTPUT ? options->top : 0,
+                                           .has_header = npy->run->shard.part <= 1,
+                                           .has_places = true};
+    return sl_output_table_create(npy->arrays[k].path, &about, npy->run->model, k == OUTPUT ? &npy->output : &npy->end_of_network,
+                                  &npy->tables[k]);
+}
+
 static sl_exit commit(npy_run *npy)
 {
     sl_exit code = prepare_part(npy);
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
-        code = sl_npy_array_commit(&npy->arrays[k]);
+        code = npy->tables[k].writer ? sl_row_writer_commit(npy->tables[k].writer) : sl_npy_array_commit(&npy->arrays[k]);
     for (size_t k = 0; !code && k < KINDS; k++)
         code = sl_state_archive_commit(&npy->archives[k]);
     code = code ? code : sl_stream_state_save(&npy->state, npy->run);
@@ -333,8 +383,10 @@ static sl_exit commit(npy_run *npy)
 
 static sl_exit run_all(npy_run *npy)
 {
-    sl_exit code = sl_layer_output_find(npy->run->options, npy->run->model, &npy->output);
+    const sl_options *options = npy->run->options;
+    sl_exit code = sl_layer_output_find(options, npy->run->model, &npy->output);
     npy->end_of_network = sl_layer_output_of_end(npy->run->model);
+    npy->output = options->top ? npy->end_of_network : npy->output;
     for (size_t k = 0; k < KINDS; k++)
         npy->sizes[k] = sl_state_sizes_get(npy->run->model, (sl_state_kind)k);
     code = code ? code : open_inputs(npy);
@@ -346,12 +398,12 @@ static sl_exit run_all(npy_run *npy)
         return code;
     code = sl_run_measure(npy->run, npy->end > npy->first ? npy->chunk : 0, npy->input.steps);
     for (size_t k = FIRST_OUTPUT; !code && k < ARRAYS; k++)
-        code = sl_npy_array_create(&npy->arrays[k]);
+        code = create_output(npy, k);
     for (size_t k = 0; !code && k < KINDS; k++)
         code = sl_state_archive_create(&npy->archives[k]);
     if (code)
         return code;
-    sl_progress_start(npy->run->options->progress, npy->end - npy->first);
+    sl_progress_start(options->progress, npy->end - npy->first);
     code = run_chunks(npy);
     return code ? code : commit(npy);
 }
@@ -372,8 +424,10 @@ sl_exit sl_run_npy(sl_run_session *run)
                               [CN] = {.option = "--cn", .path = options->cn},
                               [HEAD] = {.option = "--head", .path = options->head}}};
     const sl_exit code = run_all(&npy);
-    for (size_t k = 0; k < ARRAYS; k++)
+    for (size_t k = 0; k < ARRAYS; k++) {
         sl_npy_array_close(&npy.arrays[k]);
+        sl_output_table_close(&npy.tables[k]);
+    }
     for (size_t k = 0; k < KINDS; k++) {
         sl_state_archive_close(&npy.archives[k]);
         sl_initial_states_close(&npy.initial[k]);

@@ -30,4 +30,8 @@ sl_exit sl_run_forward(sl_run_session *run, const sluice_batch *batch, uint64_t 
 sl_exit sl_run_text(sl_run_session *run);
 sl_exit sl_run_npy(sl_run_session *run);
 
+/** Read series, run the model over their windows, and write a table of forecasts; *is_series is false, and nothing is done, if the model
+ *  was not trained on windows. */
+sl_exit sl_run_series(sl_run_session *run, bool *is_series);
+
 #endif

@@ -3,10 +3,8 @@
 
 #include "base/clock.h"
 #include "cli/input/chunk_rows.h"
-#include "cli/digest.h"
 #include "cli/input/lines.h"
-#include "cli/run/predictions.h"
-#include "io/output.h"
+#include "cli/output/output_table.h"
 #include "program/interrupt.h"
 #include "program/progress.h"
 
@@ -17,9 +15,7 @@ enum { CLASS_BYTES = 32 }; /* about the output for one class */
 typedef struct text_run {
     sl_run_session *run;
     sl_lines *lines;
-    sl_predictions *predictions;
-    sl_output output;
-    size_t written; /* bytes of output */
+    sl_output_table table;
     float *logits;  /* [rows of a batch][C] */
     uint64_t total; /* bytes of input; 0: unknown */
     uint64_t first; /* the byte where this part of it begins */
@@ -29,18 +25,10 @@ typedef struct text_run {
 static sl_exit write_predictions(text_run *text, size_t rows)
 {
     const double started = sl_clock_get();
-    const char *lines;
-    size_t bytes;
-    sl_predictions_get(text->predictions, text->logits, rows, &lines, &bytes);
-    sluice_error error;
-    if (sl_output_write(&text->output, text->written, lines, bytes, &error))
-        return sl_report_error(&error);
-    sl_shard_output *part = &text->run->shard.outputs[SL_SHARD_OUTPUT];
-    if (part->out)
-        part->written = sl_digest_add_at(part->written, text->written, lines, bytes);
-    text->written += bytes;
+    sl_exit code = sl_output_table_write(&text->table, text->logits, 0, rows, 1, NULL);
+    code = code ? code : sl_row_writer_flush(text->table.writer); /* someone may wait for them */
     text->run->stats.write_seconds += sl_clock_get() - started;
-    return SL_EXIT_OK;
+    return code;
 }
 
 static sl_exit run_batch(text_run *text, const sl_lines_batch *lines)
@@ -112,32 +100,31 @@ static sl_exit open_all(text_run *text)
     text->logits = calloc(most, row_bytes);
     if (!text->logits)
         return sl_report_memory_of_rows("the logits");
-    code = sl_predictions_create(text->run->model, most, options->top ? options->top : 1, &text->predictions);
-    if (code)
-        return code;
-    sluice_error error;
-    return sl_report_status(sl_output_create(options->output, &text->output, &error), &error);
+    const sl_layer_output end = sl_layer_output_of_end(text->run->model);
+    const sl_output_table_options about = {
+        .format = options->output_format, .top = options->top ? options->top : 1, .has_header = text->run->shard.part <= 1};
+    return sl_output_table_create(options->output, &about, text->run->model, &end, &text->table);
 }
 
 static sl_exit commit(text_run *text)
 {
-    sluice_error error;
-    sl_exit code = sl_shard_prepare(&text->run->shard);
-    code = code ? code : sl_report_status(sl_output_commit(&text->output, &error), &error);
+    sl_exit code = sl_row_writer_flush(text->table.writer);
+    text->run->shard.outputs[SL_SHARD_OUTPUT].written = sl_row_writer_get_digest(text->table.writer);
+    code = code ? code : sl_shard_prepare(&text->run->shard);
+    code = code ? code : sl_row_writer_commit(text->table.writer);
     return code ? code : sl_shard_commit(&text->run->shard);
 }
 
 sl_exit sl_run_text(sl_run_session *run)
 {
-    text_run text = {.run = run, .output.fd = -1};
+    text_run text = {.run = run};
     sl_exit code = open_all(&text);
     if (!code && !text.done) {
         sl_progress_start(run->options->progress, text.total);
         code = run_batches(&text);
         code = code ? code : commit(&text);
     }
-    sl_output_abort(&text.output);
-    sl_predictions_destroy(text.predictions);
+    sl_output_table_close(&text.table);
     sl_lines_close(text.lines);
     free(text.logits);
     return code;

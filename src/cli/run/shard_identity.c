@@ -62,8 +62,13 @@ static void describe_options(const sl_options *options, const sluice_engine_info
     int used =
         snprintf(text, SL_SHARD_OPTIONS_BYTES, "sluice %s, %s, precision %s, gemm %s", sluice_version_get(),
                  options->text ? "text" : "arrays", sluice_precision_get_name(info->precision), sluice_gemm_get_name(info->gemm));
-    if (options->text)
+    if (options->text || options->top)
         used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", top %zu", options->top ? options->top : 1);
+    const sl_row_format formats[] = {options->output_format, options->head_format};
+    for (size_t k = 0; k < sizeof formats / sizeof formats[0]; k++)
+        if (formats[k] == SL_ROWS_CSV || formats[k] == SL_ROWS_JSONL)
+            used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", %s %s", k ? "head" : "output",
+                             sl_row_format_get_name(formats[k]));
     const struct {
         bool given;
         const char *words;

@@ -189,24 +189,14 @@ static json_t *summary_to_json(const sl_training *train)
 
 /* ---- As a table ------------------------------------------------------------------------------------------------------------- */
 
-/* Print a name padded to the width of a column. Continuation bytes of UTF-8 have no width. */
-static void print_name(const char *name)
-{
-    int columns = 0;
-    sl_format_print_clean(name, SIZE_MAX, stdout);
-    for (; *name; name++)
-        columns += ((unsigned char)*name & 0xc0) != 0x80;
-    printf("%*s", columns < NAME_COLUMNS ? NAME_COLUMNS - columns : 1, "");
-}
-
 static void print_scores(const sl_training *train)
 {
     char index[SL_FORECAST_NAME_BYTES], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
-    print_name(train->curve.has_classes ? "class" : "output");
+    sl_format_print_name(train->curve.has_classes ? "class" : "output", NAME_COLUMNS, stdout);
     printf("%s\n", train->curve.has_classes ? "accuracy       right          of" : get_loss(train)->words);
     for (size_t k = 0; k < train->evaluation.count; k++) {
         const sl_output_score *score = &train->best.scores[k];
-        print_name(get_name(train, k, index));
+        sl_format_print_name(get_name(train, k, index), NAME_COLUMNS, stdout);
         if (!train->curve.has_classes)
             printf("%.6g\n", get_mean_loss(train, k));
         else if (score->counted)

@@ -233,7 +233,7 @@ static sl_exit make_trainer(sl_training *train, const sluice_model *model)
     if (code)
         return code;
     options.every_step = sl_dataset_has_step_targets(&train->dataset, train->options);
-    options.ignore = SL_DATA_IGNORED;
+    options.ignore = SL_LABEL_IGNORED;
     options.class_weights = train->class_weights.values;
     sluice_error error;
     return sluice_trainer_create(model, &train->options->engine, &options, &train->trainer, &error)

@@ -2,6 +2,7 @@
 #ifndef SLUICE_CLI_TRAIN_DATA_TRAIN_DATA_H
 #define SLUICE_CLI_TRAIN_DATA_TRAIN_DATA_H
 
+#include "cli/input/target_array.h"
 #include "cli/train/data/row_file.h"
 #include "cli/train/data/sample_weights.h"
 #include "cli/train/data/train_windows.h"
@@ -10,9 +11,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/** A label that is ignored. */
-enum { SL_DATA_IGNORED = -100 };
 
 typedef struct sl_data {
     const char *path;        /* of the sequences, for messages */
@@ -31,7 +29,7 @@ typedef struct sl_data {
     size_t largest_row;      /* its row */
     int64_t *lengths;        /* [N]; NULL: `steps` each, of windows */
     bool every_step;         /* a target for each step; else one for each row */
-    int32_t *labels;         /* [N], or [N][T] for every step; >= 0 or SL_DATA_IGNORED. NULL: values */
+    int32_t *labels;         /* [N], or [N][T] for every step; >= 0 or SL_LABEL_IGNORED. NULL: values */
     float *values;           /* [N][target_width], or [N][T][target_width]; NULL: labels, or in `value_file` */
     sl_row_file *value_file;
     size_t target_width;

@@ -210,53 +210,11 @@ static sl_exit take_labels(const sl_npy_array *array, sl_data *data)
         return sl_report_memory("the labels");
     for (size_t n = 0; n < data->rows; n++)
         for (size_t t = 0; t < get_targets(data, n); t++) {
-            int64_t label;
-            if (!sl_npy_array_get_integer(array, n * stride + t, INT64_MIN, INT32_MAX - 1, &label))
-                return sl_report(SL_EXIT_DATA,
-                                 "%s: row %zu, step %zu: expected a label, a whole number up to 2^31 - 2, found %s; for numbers "
-                                 "to predict give --values",
-                                 sl_report_input(array->path), n, t, sl_npy_array_get_found(array, n * stride + t).text);
-            data->labels[n * stride + t] = label < 0 ? SL_DATA_IGNORED : (int32_t)label;
+            const sl_exit code = sl_target_array_take_label(array, n * stride + t, n, t, &data->labels[n * stride + t]);
+            if (code)
+                return code;
         }
     return SL_EXIT_OK;
-}
-
-/* Drop dimensions of size 1, with which some programs write labels, so that the shape is [N] or [N][T]. */
-static void shape_labels(sl_npy_array *array, const sl_data *data)
-{
-    const sl_npy_header *header = &array->header;
-    if (header->dims == 3 && header->shape[2] == 1)
-        sl_npy_array_drop(array, 2);
-    if (header->dims != 2 || header->shape[0] != data->rows || header->shape[1] != data->steps)
-        sl_npy_array_make_vector(array, data->rows);
-}
-
-/* Check the shape of the opened targets, and set every_step and target_width from it. */
-static sl_exit check_targets(sl_npy_array *array, const sl_data_files *files, sl_data *data)
-{
-    const bool is_values = files->values != NULL;
-    const sl_npy_header *header = &array->header;
-    bool is_vector = false;
-    if (!is_values)
-        shape_labels(array, data);
-    else if (header->dims != 2 || header->shape[0] != data->rows)
-        is_vector = sl_npy_array_make_vector(array, data->rows); /* one value per row */
-    const size_t least = is_values && !is_vector ? 2 : 1;
-    data->every_step = header->dims > least;
-    data->target_width = least == 2 && header->dims ? header->shape[header->dims - 1] : 1;
-    array->rows = data->rows;
-    if (header->dims < least || header->dims > least + 1 || header->shape[0] != data->rows ||
-        (data->every_step && header->shape[1] != data->steps) || !data->target_width) {
-        char expected[EXPECTED_BYTES];
-        snprintf(expected, sizeof expected,
-                 is_values ? "numbers [%zu][width] or [%zu][%zu][width] (N and T of %s)"
-                           : "labels [%zu] or [%zu][%zu] (N and T of %s)",
-                 data->rows, data->rows, data->steps, files->input_option);
-        return sl_npy_array_reject(array, expected,
-                                   is_values ? "save the values of each row, or of each step"
-                                             : "save a label for each row, or for each step");
-    }
-    return sl_npy_array_accept(array, is_values ? SL_NPY_ARRAY_REALS : SL_NPY_ARRAY_INTEGERS);
 }
 
 static sl_exit read_targets(const sl_data_files *files, sl_data *data)
@@ -266,7 +224,9 @@ static sl_exit read_targets(const sl_data_files *files, sl_data *data)
                           .path = is_values ? files->values : files->labels};
     data->target_path = array.path;
     sl_exit code = sl_npy_array_open(&array);
-    code = code ? code : check_targets(&array, files, data);
+    if (!code)
+        code = sl_target_array_check(&array, is_values, data->rows, data->steps, files->input_option, &data->every_step,
+                                     &data->target_width);
     if (!code && is_values && stays_in_file(&array))
         code = sl_row_file_open_npy(&array, false, &data->value_file);
     else if (!code)

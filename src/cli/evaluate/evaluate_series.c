@@ -1,0 +1,124 @@
+/* sluice evaluate with series, of a model that was trained on windows of some: their targets are steps of the series, too, and there are
+ * forecasts that need no model to compare with. */
+#include "cli/evaluate/evaluation.h"
+
+#include "cli/input/chunk_rows.h"
+#include "cli/series/window_reader.h"
+#include "program/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct series_evaluation {
+    sl_model_evaluation *evaluation;
+    sl_name_list columns;   /* inputs, then those targets that are no inputs */
+    size_t *target_columns; /* [targets] in memory */
+    sl_window_reader reader;
+    float *values; /* [windows of a batch][outputs] what they are to be */
+} series_evaluation;
+
+static sl_exit choose_columns(series_evaluation *series)
+{
+    const sl_forecast *forecast = &series->evaluation->forecast;
+    const sl_name_list *inputs = &forecast->inputs, *targets = &forecast->targets;
+    const char **names = calloc(inputs->count + targets->count, sizeof *names);
+    series->target_columns = calloc(targets->count, sizeof *series->target_columns);
+    size_t count = inputs->count;
+    bool ok = names && series->target_columns;
+    for (size_t k = 0; ok && k < inputs->count; k++)
+        names[k] = inputs->names[k];
+    for (size_t k = 0; ok && k < targets->count; k++) {
+        const size_t found = sl_name_list_find(inputs, targets->names[k]);
+        series->target_columns[k] = found < inputs->count ? found : count;
+        if (found == inputs->count)
+            names[count++] = targets->names[k];
+    }
+    ok = ok && sl_name_list_copy(names, count, &series->columns);
+    free((void *)names);
+    return ok ? SL_EXIT_OK : sl_report_memory("the names of columns");
+}
+
+static sl_exit open_reader(series_evaluation *series)
+{
+    sl_model_evaluation *evaluation = series->evaluation;
+    const sl_options *options = evaluation->options;
+    const sl_csv_options table = sl_series_options_get_table(&options->series);
+    sl_windows windows = evaluation->forecast.windows;
+    windows.hop = options->series.hop ? options->series.hop : windows.hop;
+    windows.steps = options->series.window ? options->series.window : windows.steps;
+    /* The targets of horizon 0 are the last step's own. */
+    const bool has_naive = evaluation->season + (windows.first_horizon == 0) <= windows.steps;
+    if (!has_naive && options->season)
+        return sl_report(SL_EXIT_USAGE, "--season %zu: expected %zu at most, the steps of a window, whose values it takes",
+                         evaluation->season, windows.steps);
+    const double bytes = (double)(2 * evaluation->width + 2 * series->columns.count) * sizeof(float);
+    const size_t most = sl_chunk_rows_get(options, evaluation->info.threads, bytes);
+    series->values = calloc(most, evaluation->width * sizeof *series->values);
+    if (has_naive)
+        evaluation->naive = calloc(evaluation->width, sizeof *evaluation->naive);
+    if (!series->values || (has_naive && !evaluation->naive))
+        return sl_report_memory_of_rows("the targets");
+    return sl_window_reader_open(evaluation->input, &table, &series->columns, &windows, most, &series->reader);
+}
+
+/* Take the targets of window k, and score the naive forecast: the last value, or that of the last season. */
+static void take_targets(series_evaluation *series, const sl_window_batch *batch, size_t k)
+{
+    sl_model_evaluation *evaluation = series->evaluation;
+    const sl_windows *windows = &series->reader.windows;
+    const size_t targets = evaluation->forecast.targets.count, season = evaluation->season;
+    const float *last = batch->x + batch->offsets[k] + (windows->steps - 1) * series->reader.width;
+    for (size_t output = 0; output < evaluation->width; output++) {
+        const size_t horizon = windows->first_horizon + output / targets, column = series->target_columns[output % targets];
+        const float value = last[horizon * series->reader.width + column];
+        const size_t back = horizon ? (season - horizon % season) % season : season; /* from the last step */
+        series->values[k * evaluation->width + output] = value;
+        if (evaluation->naive)
+            sl_value_score_add(&evaluation->naive[output], *(last + column - back * series->reader.width), value);
+    }
+}
+
+static sl_exit add_windows(series_evaluation *series, const sl_window_batch *windows)
+{
+    const sluice_batch batch = {.struct_size = sizeof batch,
+                                .rows = windows->rows,
+                                .steps = series->reader.windows.steps,
+                                .x = windows->x,
+                                .x_step_stride = series->reader.width,
+                                .x_offsets = windows->offsets};
+    for (size_t k = 0; k < windows->rows; k++)
+        take_targets(series, windows, k);
+    return sl_model_evaluation_add(series->evaluation, &batch, (size_t)series->evaluation->rows, NULL, series->values);
+}
+
+static sl_exit evaluate(series_evaluation *series)
+{
+    sl_model_evaluation *evaluation = series->evaluation;
+    sl_exit code = sl_model_evaluation_begin(evaluation, sl_forecast_count_outputs(&evaluation->forecast));
+    code = code ? code : choose_columns(series);
+    code = code ? code : open_reader(series);
+    if (code)
+        return code;
+    sl_progress_start(evaluation->options->progress, 0);
+    for (;;) {
+        sl_window_batch batch;
+        code = sl_window_reader_next(&series->reader, &batch);
+        if (code || !batch.rows)
+            return code;
+        code = add_windows(series, &batch);
+        if (code)
+            return code;
+        sl_progress_update(0, evaluation->rows);
+    }
+}
+
+sl_exit sl_evaluate_series(sl_model_evaluation *evaluation)
+{
+    series_evaluation series = {.evaluation = evaluation};
+    const sl_exit code = evaluate(&series);
+    sl_window_reader_close(&series.reader);
+    sl_name_list_release(&series.columns);
+    free(series.target_columns);
+    free(series.values);
+    return code;
+}

@@ -1,0 +1,40 @@
+#include "cli/evaluate/value_scores.h"
+
+#include <math.h>
+
+void sl_value_score_add(sl_value_score *score, float output, float target)
+{
+    const double error = fabs((double)output - (double)target);
+    score->counted++;
+    score->absolute += error;
+    score->squares += error * error;
+    if (target == 0)
+        score->zeros++;
+    else
+        score->shares += error / fabs((double)target);
+}
+
+void sl_value_score_join(sl_value_score *score, const sl_value_score *other)
+{
+    score->counted += other->counted;
+    score->zeros += other->zeros;
+    score->absolute += other->absolute;
+    score->squares += other->squares;
+    score->shares += other->shares;
+}
+
+double sl_value_score_get_mae(const sl_value_score *score)
+{
+    return score->counted ? score->absolute / (double)score->counted : NAN;
+}
+
+double sl_value_score_get_rmse(const sl_value_score *score)
+{
+    return score->counted ? sqrt(score->squares / (double)score->counted) : NAN;
+}
+
+double sl_value_score_get_mape(const sl_value_score *score)
+{
+    const uint64_t counted = score->counted - score->zeros;
+    return counted ? 100 * score->shares / (double)counted : NAN;
+}

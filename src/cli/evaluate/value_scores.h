@@ -1,0 +1,26 @@
+/* How far outputs are from the values that they are to have. */
+#ifndef SLUICE_CLI_EVALUATE_VALUE_SCORES_H
+#define SLUICE_CLI_EVALUATE_VALUE_SCORES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Sums over the targets of one output, or of several. */
+typedef struct sl_value_score {
+    uint64_t counted, zeros;          /* targets; those that are 0, of which there is no share */
+    double absolute, squares, shares; /* sums of |error|, error^2, and |error / target| */
+} sl_value_score;
+
+void sl_value_score_add(sl_value_score *score, float output, float target);
+
+/** Add the sums of another one. */
+void sl_value_score_join(sl_value_score *score, const sl_value_score *other);
+
+/** Mean absolute error, root mean square error; NaN where there are no targets. */
+double sl_value_score_get_mae(const sl_value_score *score);
+double sl_value_score_get_rmse(const sl_value_score *score);
+
+/** Mean absolute error in percent of the target, over the targets that are not 0; NaN where there are none. */
+double sl_value_score_get_mape(const sl_value_score *score);
+
+#endif

@@ -1,0 +1,153 @@
+#include "cli/series/window_reader.h"
+
+#include "base/size.h"
+#include "program/interrupt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sl_window_reader_close(sl_window_reader *reader)
+{
+    sl_series_close(reader->series);
+    free(reader->from);
+    free(reader->block);
+    free(reader->x);
+    free(reader->offsets);
+    *reader = (sl_window_reader){0};
+}
+
+/* ---- Opening --------------------------------------------------------------------------------------------------------------- */
+
+/* The numbers of an array's row that columns are, by their numbers; a model of named columns has them all, in their order. */
+static sl_exit choose_numbers(sl_window_reader *reader, const sl_name_list *columns, size_t width)
+{
+    bool has_numbers = true;
+    for (size_t k = 0; k < columns->count; k++) {
+        char *end;
+        const unsigned long long number = strtoull(columns->names[k], &end, 10);
+        has_numbers = has_numbers && !*end && number >= 1 && number <= width;
+        reader->from[k] = has_numbers ? (size_t)number - 1 : k;
+    }
+    for (size_t k = 0; !has_numbers && k < columns->count; k++)
+        reader->from[k] = k;
+    if (has_numbers || columns->count == width)
+        return SL_EXIT_OK;
+    return sl_report(SL_EXIT_DATA, "%s: expected the %zu columns of the model, found %zu", sl_report_input(reader->path),
+                     columns->count, width);
+}
+
+static sl_exit choose_columns(sl_window_reader *reader, const sl_csv_options *table, const sl_name_list *columns)
+{
+    sl_csv_options options = *table;
+    sluice_error error;
+    options.columns = columns->names;
+    options.column_count = columns->count;
+    reader->width = columns->count;
+    reader->from = calloc(columns->count, sizeof *reader->from);
+    if (!reader->from)
+        return sl_report_memory("the columns");
+    if (sl_series_open(reader->path, &options, &reader->series, &error))
+        return sl_report_error(&error);
+    for (size_t k = 0; k < columns->count; k++)
+        reader->from[k] = k;
+    return sl_series_get_loss(reader->series) ? choose_numbers(reader, columns, sl_series_get_width(reader->series)) : SL_EXIT_OK;
+}
+
+sl_exit sl_window_reader_open(const char *path, const sl_csv_options *table, const sl_name_list *columns, const sl_windows *windows,
+                              size_t most, sl_window_reader *reader)
+{
+    size_t block, floats;
+    *reader = (sl_window_reader){.path = path, .windows = *windows, .most = most};
+    const sl_exit code = choose_columns(reader, table, columns);
+    if (code)
+        return code;
+    reader->room = windows->steps + windows->last_horizon + most; /* each is far below the largest size */
+    if (sl_size_mul(most, sl_series_get_width(reader->series), &block) && sl_size_mul(reader->room, reader->width, &floats)) {
+        reader->block = calloc(block, sizeof *reader->block);
+        reader->x = calloc(floats, sizeof *reader->x);
+        reader->offsets = calloc(most, sizeof *reader->offsets);
+    }
+    return reader->block && reader->x && reader->offsets ? SL_EXIT_OK : sl_report_memory_of_rows("the windows");
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------------------------- */
+
+static void begin_series(sl_window_reader *reader)
+{
+    reader->skipped += reader->has_steps && !reader->runs;
+    reader->number += reader->has_steps;
+    reader->begin = reader->held = reader->next = reader->runs = 0;
+    reader->has_steps = false;
+}
+
+/* Drop the steps before the next window. */
+static void drop_steps(sl_window_reader *reader)
+{
+    const size_t before = reader->next - reader->begin, drop = before < reader->held ? before : reader->held;
+    reader->held -= drop;
+    reader->begin += drop;
+    memmove(reader->x, reader->x + drop * reader->width, reader->held * reader->width * sizeof *reader->x);
+}
+
+/* Read some steps behind those that are held. */
+static sl_exit read_steps(sl_window_reader *reader)
+{
+    const size_t width = sl_series_get_width(reader->series);
+    sl_series_rows rows = {0};
+    sluice_error error;
+    errno = 0;
+    const sluice_status status = sl_series_read(reader->series, reader->most, reader->block, &rows, &error);
+    if (sl_interrupt_seen())
+        return SL_EXIT_INTERRUPTED;
+    if (status == SLUICE_STATUS_IO && errno == EINTR) /* another signal, which means nothing */
+        return SL_EXIT_OK;
+    if (status)
+        return sl_report_error(&error);
+    reader->read_from = reader->begin + reader->held;
+    for (size_t t = 0; t < rows.count; t++, reader->held++)
+        for (size_t k = 0; k < reader->width; k++)
+            reader->x[reader->held * reader->width + k] = reader->block[t * width + reader->from[k]];
+    reader->has_steps = reader->has_steps || rows.count;
+    reader->ends = rows.ends;
+    reader->is_over = rows.is_last;
+    return SL_EXIT_OK;
+}
+
+static void note_skipped(const sl_window_reader *reader)
+{
+    if (reader->skipped)
+        sl_report_note("%s: %zu of %zu series %s too short for a window of %zu steps%s, and skipped", sl_report_input(reader->path),
+                       reader->skipped, reader->number, reader->skipped == 1 ? "is" : "are", reader->windows.steps,
+                       reader->windows.last_horizon ? " and its targets" : "");
+}
+
+sl_exit sl_window_reader_next(sl_window_reader *reader, sl_window_batch *batch)
+{
+    const size_t span = reader->windows.steps + reader->windows.last_horizon;
+    *batch = (sl_window_batch){0};
+    while (!batch->rows && !reader->is_over) {
+        if (reader->ends)
+            begin_series(reader);
+        drop_steps(reader);
+        const sl_exit code = read_steps(reader);
+        if (code)
+            return code;
+        *batch =
+            (sl_window_batch){.x = reader->x, .offsets = reader->offsets, .series = reader->number, .first_step = reader->next};
+        for (; reader->next + span <= reader->begin + reader->held; reader->next += reader->windows.hop)
+            reader->offsets[batch->rows++] = (reader->next - reader->begin) * reader->width;
+        reader->runs += batch->rows;
+    }
+    if (!batch->rows) {
+        begin_series(reader);
+        note_skipped(reader);
+        reader->skipped = 0;
+    }
+    return SL_EXIT_OK;
+}
+
+const char *sl_window_reader_get_text(const sl_window_reader *reader, size_t step, size_t k, size_t *bytes)
+{
+    return sl_series_get_text(reader->series, step - reader->read_from, k, bytes);
+}
