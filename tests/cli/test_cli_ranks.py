@@ -269,6 +269,16 @@ def check_run(cli):
             code, said = end(begin(ranks, *line, directory=directory))
             found = {path.name: path.read_bytes() for path in directory.iterdir()}
             cli.check(code == OK and not said and found == {**whole, **left}, f"{line[2:]} on {ranks} ranks: {code} {said} {sorted(found)}")
+    series = ["run", cli.path("one-series-4/m.st"), "-i", cli.path("x.npy"), "-o", "forecast.csv"]
+    one_process(cli, "series", 4)
+    directory = fresh(cli)
+    cli.check(sluice(*series, cwd=directory).returncode == OK, "one process")
+    whole = (directory / "forecast.csv").read_bytes()
+    for ranks in (2, 3):
+        directory = fresh(cli)
+        code, said = end(begin(ranks, *series, directory=directory))
+        found = {path.name: path.read_bytes() for path in directory.iterdir()}
+        cli.check(code == OK and not said and found == {"forecast.csv": whole}, f"series on {ranks} ranks: {code} {said} {sorted(found)}")
     tokens = Network(SEED, 3, 9, vocabulary=9).write(cli.path("tokens.st"))
     bad = cli.npy("bad.npy", (60, 12), [8] * (57 * 12) + [9] * 36, "<i8")
     for more in ([], ["--in-place"]):

@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import shutil
+import zipfile
 
 from support.cases.chain import Chain, write_chains
 from support.cli import (DATA, IO, LANGID, NO_INPUT, OK, USAGE, Network, flat, keeps_memory_small, npy_bytes, peak_memory, run_parts, sluice,
@@ -135,6 +136,35 @@ def check_columns(cli):
     case = Arrays(cli, "columns", model)
     data = case.x[0].read_bytes().replace(b"'fortran_order': False", b"'fortran_order': True ")
     case.check((1, 3, 17), "-i", cli.write("fortran.npy", data), notes=1)
+
+
+def check_archives(cli):
+    """Arrays that are stored in .npz archives are read by seeking; compressed ones cannot be."""
+    model = Network(SEED, INPUTS, 5, classes=3).write(cli.path("m.safetensors"))
+    case = Arrays(cli, "archives", model)
+    files = {"x": case.x[0], "n": case.lengths, "m": case.mask[0]}
+    paths = {}
+    for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
+        paths[name] = cli.path(f"{name}.npz")
+        with zipfile.ZipFile(paths[name], "w", method) as archive:
+            for member, path in files.items():
+                archive.write(path, f"{member}.npy")
+    words = [f"{paths['stored']}:{name}" for name in "xnm"]
+    case.check((1, 3, 17), "-i", words[0], "--lengths", words[1], notes=1)
+    case.check((1, 3), "-i", words[0], "--mask", words[2], "--in-place", notes=1)
+    out, part = cli.path("y.npy"), ["--shard", "1/2"]
+    packed = cli.write("x.npy.gz", gzip.compress(case.x[0].read_bytes()))
+    for inputs, place in ((["-i", packed], "x.npy.gz"), (["-i", f"{paths['deflated']}:x"], "deflated.npz:x"),
+                          (["-i", case.x[0], "--lengths", f"{paths['deflated']}:n"], "deflated.npz:n")):
+        cli.refused(USAGE, [place, "seeking", "gzip -dc", "numpy.savez"], "run", model, *inputs, "-o", out, *part, noted="f8")
+    both = cli.path("both.npz")
+    with zipfile.ZipFile(both, "w") as archive:
+        for member, value in (("a", 1), ("b", 2)):
+            archive.writestr(f"{member}.npy", npy_bytes((4, STEPS, INPUTS), [value] * 4 * STEPS * INPUTS))
+    for k, member in ((1, "a"), (2, "b")):
+        cli.answers("run", model, "-i", f"{both}:{member}", "-o", out, "--shard", f"{k}/2")
+    cli.refused(DATA, ["part 2 of 2", "another input"], "merge", out)
+    clear(cli)
 
 
 def check_layers(cli):

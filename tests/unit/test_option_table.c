@@ -5,6 +5,7 @@
 #include "program/pages/help.h"
 #include "program/options/option_kinds.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdint.h>
 #include <string.h>
@@ -210,11 +211,14 @@ TEST(help_is_the_table)
                                    "  -f, --file FILE          a file\n"
                                    "  --same                   a flag of one command\n"
                                    "  -h, --help               help\n";
+    char name[] = "program", *const before = program_invocation_short_name;
     FREED char *text = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);
     ck_assert_ptr_nonnull(stream);
+    program_invocation_short_name = name; /* the usage names what was started */
     sl_help_write(&program, &pages[0], stream);
+    program_invocation_short_name = before;
     fclose(stream);
     ck_assert_uint_gt(bytes, sizeof expected);
     text[sizeof expected - 1] = '\0'; /* behind it are variables and exit codes */

@@ -1,6 +1,7 @@
 #include "cli/input/text_source.h"
 
 #include "cli/digest.h"
+#include "cli/shards/shard_choice.h"
 #include "program/interrupt.h"
 
 #include <errno.h>
@@ -32,12 +33,6 @@ static sl_exit find_line(const sl_input *input, uint64_t at, uint64_t *begin)
     return SL_EXIT_OK;
 }
 
-/* size * k / parts, rounded down; the products of two numbers below `parts` fit. */
-static uint64_t get_share(uint64_t size, size_t k, size_t parts)
-{
-    return size / parts * k + size % parts * k / parts;
-}
-
 sl_exit sl_text_source_choose_part(sl_text_source *source, size_t part, size_t parts, uint64_t *digest, uint64_t *first,
                                    uint64_t *end)
 {
@@ -58,8 +53,8 @@ sl_exit sl_text_source_choose_part(sl_text_source *source, size_t part, size_t p
                          "decompress with gzip -dc FILE > NEW",
                          input->name);
     const uint64_t size = input->size;
-    code = find_line(input, get_share(size, part - 1, parts), first);
-    code = code ? code : find_line(input, get_share(size, part, parts), end);
+    code = find_line(input, sl_shard_choice_get_begin(size, part, parts), first);
+    code = code ? code : find_line(input, sl_shard_choice_get_begin(size, part + 1, parts), end);
     source->digest = digest;
     return code ? code : sl_report_status(sl_text_input_narrow(text, *first, *end, &error), &error);
 }

@@ -253,30 +253,58 @@ static sl_exit run_chunks(npy_run *npy)
 
 /* ---- --shard --------------------------------------------------------------------------------------------------------------- */
 
+/* Do something with each array that is read, up to a failure. */
+static sl_exit for_each_input(npy_run *npy, sl_exit (*call)(sl_npy_array *array, void *context), void *context)
+{
+    sl_npy_array *const inputs[] = {&npy->input.x, &npy->input.lengths, &npy->input.mask, &npy->arrays[H0], &npy->arrays[C0]};
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; !code && k < sizeof inputs / sizeof inputs[0]; k++)
+        code = call(inputs[k], context);
+    for (size_t k = 0; k < KINDS; k++)
+        for (size_t layer = 0; !code && layer < npy->initial[k].layers; layer++)
+            code = call(&npy->initial[k].arrays[layer], context);
+    return code;
+}
+
+static sl_exit check_seekable(sl_npy_array *array, void *context)
+{
+    (void)context;
+    return !array->path || sl_npy_is_seekable(array->reader)
+               ? SL_EXIT_OK
+               : sl_report(SL_EXIT_USAGE,
+                           "%s: a part of %s is read by seeking, and compressed data have no places to seek to; decompress "
+                           "with gzip -dc FILE > NEW, or write an archive by numpy.savez",
+                           array->path, array->option);
+}
+
+static sl_exit add_digest(sl_npy_array *array, void *digest)
+{
+    *(uint64_t *)digest = sl_digest_add(*(uint64_t *)digest, &array->digest, sizeof array->digest);
+    return SL_EXIT_OK;
+}
+
 /* The part's share of the input, as one number. */
 static void set_read(npy_run *npy)
 {
-    const sl_npy_array *arrays[] = {&npy->input.x, &npy->input.lengths, &npy->input.mask, &npy->arrays[H0], &npy->arrays[C0]};
-    uint64_t digest = SL_DIGEST_BEGIN;
-    for (size_t k = 0; k < sizeof arrays / sizeof arrays[0]; k++)
-        digest = sl_digest_add(digest, &arrays[k]->digest, sizeof arrays[k]->digest);
-    for (size_t k = 0; k < KINDS; k++)
-        for (size_t layer = 0; layer < npy->initial[k].layers; layer++)
-            digest = sl_digest_add(digest, &npy->initial[k].arrays[layer].digest, sizeof digest);
-    npy->run->shard.read = digest;
+    npy->run->shard.read = SL_DIGEST_BEGIN;
+    (void)for_each_input(npy, add_digest, &npy->run->shard.read);
+}
+
+static sl_exit begin_digest(sl_npy_array *array, void *context)
+{
+    (void)context;
+    array->digests = true;
+    return SL_EXIT_OK;
 }
 
 /* Have all files of the part digested as they are read and written. */
 static void begin_digests(npy_run *npy)
 {
-    npy->input.x.digests = npy->input.lengths.digests = npy->input.mask.digests = true;
-    for (size_t k = 0; k < ARRAYS; k++)
+    (void)for_each_input(npy, begin_digest, NULL);
+    for (size_t k = FIRST_OUTPUT; k < ARRAYS; k++)
         npy->arrays[k].digests = true;
-    for (size_t k = 0; k < KINDS; k++) {
+    for (size_t k = 0; k < KINDS; k++)
         npy->archives[k].digests = true;
-        for (size_t layer = 0; layer < npy->initial[k].layers; layer++)
-            npy->initial[k].arrays[layer].digests = true;
-    }
 }
 
 /* What the outputs of the part are; those that the run writes as archives have no path as arrays. */
@@ -297,10 +325,6 @@ static sl_exit describe_outputs(npy_run *npy)
                              "--in-place does not go with %s of a network whose layers' states differ in size, which are an .npz "
                              "file; leave it out, and merge the parts",
                              shard->outputs[k].option);
-        if (is_text && shard->outputs[k].out && shard->in_place)
-            return sl_report(SL_EXIT_USAGE,
-                             "--in-place does not go with %s of another format than .npy; leave it out, and merge the parts",
-                             shard->outputs[k].option);
     }
     return SL_EXIT_OK;
 }
@@ -312,7 +336,8 @@ static sl_exit choose_rows(npy_run *npy)
     npy->end = npy->rows = npy->input.rows;
     if (!shard->parts)
         return SL_EXIT_OK;
-    const sl_exit code = sl_npy_input_cut(&npy->input, shard->part, shard->parts, &npy->first, &npy->end);
+    sl_exit code = for_each_input(npy, check_seekable, NULL);
+    code = code ? code : sl_npy_input_cut(&npy->input, shard->part, shard->parts, &npy->first, &npy->end);
     if (!shard->in_place) {
         npy->base = npy->first;
         npy->rows = npy->end - npy->first;

@@ -2,6 +2,7 @@
 #include "cli/run/run_session.h"
 
 #include "base/clock.h"
+#include "cli/digest.h"
 #include "cli/input/chunk_rows.h"
 #include "cli/layer_output.h"
 #include "cli/output/row_writer.h"
@@ -19,29 +20,38 @@ typedef struct series_run {
     sl_row_writer *writer;
     bool has_names; /* series have names, by --sequence-column */
     size_t width;
-    float *outputs; /* [windows of a batch][width] */
+    size_t most;         /* windows of a batch */
+    float *outputs;      /* [most][width] */
+    size_t part_windows; /* with --shard: how many windows the part has */
+    size_t digest_series,
+        digest_steps; /* with --shard: of which series the first so many steps are in the digest, where windows have them */
+    bool done;        /* with --skip-done: the part is there already */
 } series_run;
+
+static sl_exit allocate(series_run *series)
+{
+    const sl_options *options = series->run->options;
+    if (!sl_name_list_split(options->keep, &series->kept))
+        return sl_report_memory("the names of columns");
+    series->width = sl_forecast_count_outputs(&series->forecast);
+    const double bytes = (double)(series->width + 2 * series->forecast.inputs.count) * sizeof(float);
+    series->most = sl_chunk_rows_get(options, series->run->info.threads, bytes);
+    series->outputs = calloc(series->most, series->width * sizeof *series->outputs);
+    return series->outputs ? SL_EXIT_OK : sl_report_memory_of_rows("the forecasts");
+}
 
 static sl_exit open_reader(series_run *series)
 {
     const sl_options *options = series->run->options;
     sl_csv_options table = sl_series_options_get_table(&options->series);
     sl_windows windows = series->forecast.windows;
-    if (!sl_name_list_split(options->keep, &series->kept))
-        return sl_report_memory("the names of columns");
     table.text_columns = series->kept.names;
     table.text_count = series->kept.count;
     windows.steps = options->series.window ? options->series.window : windows.steps;
     windows.hop = options->series.hop ? options->series.hop : windows.hop;
     windows.first_horizon = windows.last_horizon = 0; /* the targets are still to come */
     series->has_names = table.sequence_column != NULL;
-    series->width = sl_forecast_count_outputs(&series->forecast);
-    const double bytes = (double)(series->width + 2 * series->forecast.inputs.count) * sizeof(float);
-    const size_t most = sl_chunk_rows_get(options, series->run->info.threads, bytes);
-    series->outputs = calloc(most, series->width * sizeof *series->outputs);
-    if (!series->outputs)
-        return sl_report_memory_of_rows("the forecasts");
-    return sl_window_reader_open(options->input, &table, &series->forecast.inputs, &windows, most, &series->reader);
+    return sl_window_reader_open(options->input, &table, &series->forecast.inputs, &windows, series->most, &series->reader);
 }
 
 static sl_exit create_output(series_run *series)
@@ -58,16 +68,24 @@ static sl_exit create_output(series_run *series)
         char name[SL_FORECAST_NAME_BYTES];
         code = sl_columns_add(&columns, sl_forecast_name_output(&series->forecast, k, name));
     }
-    code = code ? code : sl_row_writer_create(options->output, options->output_format, &columns, true, &series->writer);
+    code = code ? code
+                : sl_row_writer_create(options->output, options->output_format, &columns, series->run->shard.part <= 1,
+                                       &series->writer);
     sl_columns_release(&columns);
     return code;
+}
+
+/* The last step of a window, in its series. */
+static size_t get_last_step(const series_run *series, const sl_window_batch *batch, size_t k)
+{
+    const sl_windows *windows = &series->reader.windows;
+    return batch->first_step + k * windows->hop + windows->steps - 1;
 }
 
 static sl_exit write_window(series_run *series, const sl_window_batch *batch, size_t k)
 {
     sl_row_writer *writer = series->writer;
-    const sl_windows *windows = &series->reader.windows;
-    const size_t last_step = batch->first_step + k * windows->hop + windows->steps - 1;
+    const size_t last_step = get_last_step(series, batch, k);
     size_t bytes;
     const char *name = sl_series_get_name(series->reader.series, &bytes);
     if (series->has_names)
@@ -109,25 +127,103 @@ static sl_exit run_windows(series_run *series, const sl_window_batch *windows)
     return code;
 }
 
-static sl_exit run_all(series_run *series)
+/* ---- --shard --------------------------------------------------------------------------------------------------------------- */
+
+/* Continue the digest of the part's share of the input: the places of its windows, each of their steps once, and what is written with
+ * them. */
+static void add_digest(series_run *series, const sl_window_batch *batch)
 {
-    sl_exit code = open_reader(series);
-    code = code ? code : create_output(series);
+    const sl_window_reader *reader = &series->reader;
+    uint64_t digest = series->run->shard.read;
+    for (size_t k = 0; series->run->shard.parts && k < batch->rows; k++) {
+        const size_t last = get_last_step(series, batch, k), first = last + 1 - reader->windows.steps;
+        const size_t known = batch->series == series->digest_series ? series->digest_steps : 0;
+        size_t bytes;
+        const char *text = sl_series_get_name(reader->series, &bytes);
+        digest = sl_digest_add(digest, (const size_t[]){batch->series, last}, 2 * sizeof last);
+        digest = sl_digest_add(digest, text, bytes);
+        for (size_t t = known > first ? known : first; t <= last; t++)
+            digest =
+                sl_digest_add(digest, batch->x + batch->offsets[k] + (t - first) * reader->width, reader->width * sizeof *batch->x);
+        for (size_t c = 0; c < series->kept.count; c++) {
+            text = sl_window_reader_get_text(reader, last, c, &bytes);
+            digest = sl_digest_add(digest, text, bytes);
+        }
+        series->digest_series = batch->series;
+        series->digest_steps = last + 1;
+    }
+    series->run->shard.read = digest;
+}
+
+/* With --shard choose the windows of the part, and see whether it is done. */
+static sl_exit choose_part(series_run *series)
+{
+    sl_shard *shard = &series->run->shard;
+    size_t total;
+    if (!shard->parts)
+        return SL_EXIT_OK;
+    sl_exit code = sl_window_reader_count(&series->reader, &total);
     if (code)
         return code;
-    sl_progress_start(series->run->options->progress, 0);
-    for (;;) {
+    const size_t first = (size_t)sl_shard_choice_get_begin(total, shard->part, shard->parts);
+    series->part_windows = (size_t)sl_shard_choice_get_begin(total, shard->part + 1, shard->parts) - first;
+    shard->read = SL_DIGEST_BEGIN;
+    code = sl_shard_begin(shard, first, series->part_windows, total, &series->done);
+    if (!code && series->reader.is_over) { /* a table, which has been read for its windows to be counted */
+        sl_window_reader_close(&series->reader);
+        code = open_reader(series);
+    }
+    return code ? code : sl_window_reader_choose(&series->reader, first, series->part_windows);
+}
+
+/* Whether the input has the windows that were counted. */
+static sl_exit check_part(const series_run *series, size_t windows)
+{
+    return !series->run->shard.parts || windows == series->part_windows
+               ? SL_EXIT_OK
+               : sl_report(SL_EXIT_DATA,
+                           "%s: changed while it was read: expected %zu windows in this part, found %zu; run it again",
+                           series->run->options->input, series->part_windows, windows);
+}
+
+/* ---- The run --------------------------------------------------------------------------------------------------------------- */
+
+/* Read all windows, and run them unless the part is done. */
+static sl_exit read_all(series_run *series)
+{
+    sl_stats *stats = &series->run->stats;
+    for (size_t windows = 0;;) {
         sl_window_batch batch;
         const double started = sl_clock_get();
-        code = sl_window_reader_next(&series->reader, &batch);
-        series->run->stats.read_seconds += sl_clock_get() - started;
+        sl_exit code = sl_window_reader_next(&series->reader, &batch);
+        if (!code)
+            add_digest(series, &batch);
+        stats->read_seconds += sl_clock_get() - started;
         if (code || !batch.rows)
-            return code ? code : sl_row_writer_commit(series->writer);
-        code = run_windows(series, &batch);
+            return code ? code : check_part(series, windows);
+        windows += batch.rows;
+        code = series->done ? SL_EXIT_OK : run_windows(series, &batch);
         if (code)
             return code;
-        sl_progress_update(0, series->run->stats.rows);
+        sl_progress_update(0, stats->rows);
     }
+}
+
+static sl_exit run_all(series_run *series)
+{
+    sl_run_session *run = series->run;
+    sl_exit code = allocate(series);
+    code = code ? code : open_reader(series);
+    code = code ? code : choose_part(series);
+    if (!code && !series->done)
+        code = create_output(series);
+    if (code)
+        return code;
+    sl_progress_start(run->options->progress, 0);
+    code = read_all(series);
+    if (code)
+        return code;
+    return series->done ? sl_shard_confirm(&run->shard) : sl_run_commit_table(run, series->writer);
 }
 
 sl_exit sl_run_series(sl_run_session *run, bool *is_series)
@@ -135,11 +231,7 @@ sl_exit sl_run_series(sl_run_session *run, bool *is_series)
     series_run series = {.run = run};
     sl_exit code = sl_forecast_read(run->model, run->options->model, &series.forecast, is_series);
     if (!code && *is_series)
-        code = run->shard.parts
-                   ? sl_report(SL_EXIT_USAGE,
-                               "--shard, or ranks, cut rows, and windows of series overlap: cut the series into files, or "
-                               "give rows of their own and -o FILE.npy")
-                   : run_all(&series);
+        code = run_all(&series);
     sl_row_writer_destroy(series.writer);
     sl_window_reader_close(&series.reader);
     sl_name_list_release(&series.kept);

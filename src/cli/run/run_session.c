@@ -24,3 +24,12 @@ sl_exit sl_run_forward(sl_run_session *run, const sluice_batch *batch, uint64_t 
     run->stats.steps += steps;
     return SL_EXIT_OK;
 }
+
+sl_exit sl_run_commit_table(sl_run_session *run, sl_row_writer *writer)
+{
+    sl_exit code = sl_row_writer_flush(writer);
+    run->shard.outputs[SL_SHARD_OUTPUT].written = sl_row_writer_get_digest(writer);
+    code = code ? code : sl_shard_prepare(&run->shard);
+    code = code ? code : sl_row_writer_commit(writer);
+    return code ? code : sl_shard_commit(&run->shard);
+}

@@ -3,6 +3,7 @@
 #define SLUICE_CLI_RUN_RUN_SESSION_H
 
 #include "cli/cli_options.h"
+#include "cli/output/row_writer.h"
 #include "cli/run/shard.h"
 #include "cli/stats.h"
 #include "program/report.h"
@@ -25,6 +26,9 @@ sl_exit sl_run_measure(sl_run_session *run, size_t rows, size_t steps);
 
 /** Run one batch, of `steps` steps without padding, and update the statistics. */
 sl_exit sl_run_forward(sl_run_session *run, const sluice_batch *batch, uint64_t steps);
+
+/** Commit the table that --output is, whose writer is then to be destroyed, and the record of the part. */
+sl_exit sl_run_commit_table(sl_run_session *run, sl_row_writer *writer);
 
 /** Read all input, lines of text or NumPy files, run the model, and write all output. SL_EXIT_INTERRUPTED is not reported. */
 sl_exit sl_run_text(sl_run_session *run);

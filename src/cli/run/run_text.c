@@ -106,15 +106,6 @@ static sl_exit open_all(text_run *text)
     return sl_output_table_create(options->output, &about, text->run->model, &end, &text->table);
 }
 
-static sl_exit commit(text_run *text)
-{
-    sl_exit code = sl_row_writer_flush(text->table.writer);
-    text->run->shard.outputs[SL_SHARD_OUTPUT].written = sl_row_writer_get_digest(text->table.writer);
-    code = code ? code : sl_shard_prepare(&text->run->shard);
-    code = code ? code : sl_row_writer_commit(text->table.writer);
-    return code ? code : sl_shard_commit(&text->run->shard);
-}
-
 sl_exit sl_run_text(sl_run_session *run)
 {
     text_run text = {.run = run};
@@ -122,7 +113,7 @@ sl_exit sl_run_text(sl_run_session *run)
     if (!code && !text.done) {
         sl_progress_start(run->options->progress, text.total);
         code = run_batches(&text);
-        code = code ? code : commit(&text);
+        code = code ? code : sl_run_commit_table(run, text.table.writer);
     }
     sl_output_table_close(&text.table);
     sl_lines_close(text.lines);

@@ -40,6 +40,15 @@ static sl_exit check_options(const sl_shard *shard, const sl_options *options)
     if (shard->in_place && options->step_first && (options->output || options->head))
         return sl_report(SL_EXIT_USAGE,
                          "--in-place does not go with --layout tnc, where a row is in T places; leave one of them out");
+    const struct {
+        const char *option, *path;
+        sl_row_format format;
+    } outputs[] = {{"--output", options->output, options->output_format}, {"--head", options->head, options->head_format}};
+    for (size_t k = 0; shard->in_place && k < sizeof outputs / sizeof outputs[0]; k++)
+        if (outputs[k].path && outputs[k].format != SL_ROWS_NPY)
+            return sl_report(SL_EXIT_USAGE,
+                             "--in-place does not go with %s of another format than .npy; leave it out, and merge the parts",
+                             outputs[k].option);
     return check_inputs(options);
 }
 

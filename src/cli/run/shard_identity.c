@@ -2,8 +2,10 @@
 
 #include "cli/digest.h"
 #include "io/input.h"
+#include "io/npy/npz_read.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK_BYTES = 4096, BLOCKS = 64 };
@@ -23,8 +25,6 @@ static sl_exit add_file(const char *path, size_t most, uint64_t *digest)
 {
     sl_input input;
     sluice_error error;
-    if (!path)
-        return SL_EXIT_OK;
     if (sl_input_open_regular(path, &input, &error))
         return sl_report_error(&error);
     const size_t blocks = input.size / BLOCK_BYTES + (input.size % BLOCK_BYTES != 0), count = blocks < most ? blocks : most;
@@ -43,6 +43,19 @@ static void add_text(const char *text, uint64_t *digest)
     *digest = sl_digest_add(*digest, text ? text : "", text ? strlen(text) + 1 : 0);
 }
 
+/* An input's file, and which array of it is read. */
+static sl_exit add_input(const char *path, uint64_t *digest)
+{
+    if (!path)
+        return SL_EXIT_OK;
+    const size_t bytes = sl_npz_get_file_bytes(path);
+    char *file = strndup(path, bytes);
+    const sl_exit code = file ? add_file(file, BLOCKS, digest) : sl_report_memory("a file name");
+    add_text(path + bytes, digest);
+    free(file);
+    return code;
+}
+
 static sl_exit add_model(const sl_options *options, const sluice_model *model, uint64_t *digest)
 {
     const sluice_names *names = &options->names;
@@ -55,6 +68,14 @@ static sl_exit add_model(const sl_options *options, const sluice_model *model, u
     const uint64_t weights = sl_digest_of_weights(model);
     *digest = sl_digest_add(*digest, &weights, sizeof weights);
     return add_file(options->model, SIZE_MAX, digest);
+}
+
+/* How a table is read, and which texts of it are written. */
+static void add_table(const sl_series_options *series, const char *keep, uint64_t *digest)
+{
+    const char *const words[] = {series->delimiter, series->header, series->missing, series->sequence_column, keep};
+    for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
+        add_text(words[k], digest);
 }
 
 static void describe_options(const sl_options *options, const sluice_engine_info *info, char text[SL_SHARD_OPTIONS_BYTES])
@@ -72,12 +93,27 @@ static void describe_options(const sl_options *options, const sluice_engine_info
     const struct {
         bool given;
         const char *words;
-    } others[] = {{options->keep_cr, "keep-cr"}, {options->step_first, "layout tnc"},
-                  {options->lengths, "lengths"}, {options->mask, "mask"},
-                  {options->h0, "h0"},           {options->c0, "c0"}};
+    } others[] = {{options->keep_cr, "keep-cr"},
+                  {options->step_first, "layout tnc"},
+                  {options->lengths, "lengths"},
+                  {options->mask, "mask"},
+                  {options->h0, "h0"},
+                  {options->c0, "c0"},
+                  {options->series.delimiter, "delimiter"},
+                  {options->series.header, "header"},
+                  {options->series.missing, "missing"},
+                  {options->series.sequence_column, "sequence-column"},
+                  {options->keep, "keep"}};
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
         if (others[k].given)
             used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", %s", others[k].words);
+    const struct {
+        size_t value;
+        const char *name;
+    } numbers[] = {{options->series.window, "window"}, {options->series.hop, "hop"}};
+    for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++)
+        if (numbers[k].value)
+            used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", %s %zu", numbers[k].name, numbers[k].value);
     if (options->layer)
         snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", layer %s", options->layer);
 }
@@ -89,7 +125,8 @@ sl_exit sl_shard_identity_get(const sl_options *options, const sluice_model *mod
     record->model = record->input = SL_DIGEST_BEGIN;
     sl_exit code = add_model(options, model, &record->model);
     for (size_t k = 0; !code && k < sizeof inputs / sizeof inputs[0]; k++)
-        code = add_file(inputs[k], BLOCKS, &record->input);
+        code = add_input(inputs[k], &record->input);
+    add_table(&options->series, options->keep, &record->input);
     describe_options(options, info, record->options);
     return code;
 }

@@ -4,6 +4,7 @@
 #include "program/interrupt.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ sl_exit sl_window_reader_open(const char *path, const sl_csv_options *table, con
                               size_t most, sl_window_reader *reader)
 {
     size_t block, floats;
-    *reader = (sl_window_reader){.path = path, .windows = *windows, .most = most};
+    *reader = (sl_window_reader){.path = path, .windows = *windows, .most = most, .left = SIZE_MAX};
     const sl_exit code = choose_columns(reader, table, columns);
     if (code)
         return code;
@@ -114,37 +115,89 @@ static sl_exit read_steps(sl_window_reader *reader)
     return SL_EXIT_OK;
 }
 
-static void note_skipped(const sl_window_reader *reader)
+static void note_skipped(const sl_window_reader *reader, size_t skipped, size_t count)
 {
-    if (reader->skipped)
+    if (skipped)
         sl_report_note("%s: %zu of %zu series %s too short for a window of %zu steps%s, and skipped", sl_report_input(reader->path),
-                       reader->skipped, reader->number, reader->skipped == 1 ? "is" : "are", reader->windows.steps,
+                       skipped, count, skipped == 1 ? "is" : "are", reader->windows.steps,
                        reader->windows.last_horizon ? " and its targets" : "");
+}
+
+/* Those that are wanted of the windows all of whose steps are there. */
+static void give_windows(sl_window_reader *reader, sl_window_batch *batch)
+{
+    const size_t span = reader->windows.steps + reader->windows.last_horizon;
+    *batch = (sl_window_batch){.x = reader->x, .offsets = reader->offsets, .series = reader->number};
+    for (; reader->left && reader->next + span <= reader->begin + reader->held; reader->next += reader->windows.hop) {
+        reader->runs++;
+        if (reader->before) {
+            reader->before--;
+            continue;
+        }
+        if (!batch->rows)
+            batch->first_step = reader->next;
+        reader->offsets[batch->rows++] = (reader->next - reader->begin) * reader->width;
+        reader->left--;
+    }
 }
 
 sl_exit sl_window_reader_next(sl_window_reader *reader, sl_window_batch *batch)
 {
-    const size_t span = reader->windows.steps + reader->windows.last_horizon;
     *batch = (sl_window_batch){0};
-    while (!batch->rows && !reader->is_over) {
+    while (!batch->rows && reader->left && !reader->is_over) {
         if (reader->ends)
             begin_series(reader);
         drop_steps(reader);
         const sl_exit code = read_steps(reader);
         if (code)
             return code;
-        *batch =
-            (sl_window_batch){.x = reader->x, .offsets = reader->offsets, .series = reader->number, .first_step = reader->next};
-        for (; reader->next + span <= reader->begin + reader->held; reader->next += reader->windows.hop)
-            reader->offsets[batch->rows++] = (reader->next - reader->begin) * reader->width;
-        reader->runs += batch->rows;
+        give_windows(reader, batch);
     }
-    if (!batch->rows) {
+    if (!batch->rows && reader->left) {
         begin_series(reader);
-        note_skipped(reader);
+        note_skipped(reader, reader->skipped, reader->number);
         reader->skipped = 0;
     }
     return SL_EXIT_OK;
+}
+
+/* ---- A part of the windows ------------------------------------------------------------------------------------------------- */
+
+sl_exit sl_window_reader_count(sl_window_reader *reader, size_t *count)
+{
+    size_t series, steps;
+    sl_window_batch batch;
+    sl_exit code;
+    *count = 0;
+    if (sl_series_get_size(reader->series, &series, &steps)) {
+        const size_t windows = sl_windows_count(&reader->windows, steps);
+        *count = series * windows;
+        note_skipped(reader, steps && !windows ? series : 0, series);
+        return SL_EXIT_OK;
+    }
+    do {
+        code = sl_window_reader_next(reader, &batch);
+        *count += batch.rows;
+    } while (!code && batch.rows);
+    return code;
+}
+
+sl_exit sl_window_reader_choose(sl_window_reader *reader, size_t first, size_t count)
+{
+    size_t series, steps;
+    sluice_error error;
+    reader->before = first;
+    reader->left = count;
+    if (!count || !sl_series_get_size(reader->series, &series, &steps))
+        return SL_EXIT_OK;
+    const size_t windows = sl_windows_count(&reader->windows, steps), step = first % windows * reader->windows.hop;
+    const sluice_status status = sl_series_seek(reader->series, first / windows, step, &error);
+    if (status == SLUICE_STATUS_UNSUPPORTED)
+        return SL_EXIT_OK;
+    reader->number = first / windows;
+    reader->begin = reader->next = step;
+    reader->before = 0;
+    return sl_report_status(status, &error);
 }
 
 const char *sl_window_reader_get_text(const sl_window_reader *reader, size_t step, size_t k, size_t *bytes)

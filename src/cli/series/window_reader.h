@@ -31,6 +31,7 @@ typedef struct sl_window_reader {
     size_t *offsets;     /* [most] */
     size_t number, runs; /* of the series; its windows so far */
     size_t skipped;      /* series without a window */
+    size_t before, left; /* windows that are not given out yet: those to leave out, and those to give out then */
     bool has_steps, is_over, ends;
 } sl_window_reader;
 
@@ -42,6 +43,14 @@ sl_exit sl_window_reader_open(const char *path, const sl_csv_options *table, con
 /** The next windows, valid until the next call. SL_EXIT_INTERRUPTED, which is not reported: a signal arrived. At the end a note says how many
  *  series were too short. */
 sl_exit sl_window_reader_next(sl_window_reader *reader, sl_window_batch *batch);
+
+/** The number of all windows: of arrays by their sizes, whose windows can still be read; else by reading all, and the reader is then at the
+ *  end. A note says likewise how many series were too short. */
+sl_exit sl_window_reader_count(sl_window_reader *reader, size_t *count);
+
+/** Before the first read: give out only windows first .. first + count - 1 of those that sl_window_reader_count has counted. A file
+ *  that can be read at any place is read from their steps on, any other one from its beginning. */
+sl_exit sl_window_reader_choose(sl_window_reader *reader, size_t first, size_t count);
 
 /** A text of the step `step` of the series of the last batch, which the last read has: of windows without a horizon, their last step. */
 const char *sl_window_reader_get_text(const sl_window_reader *reader, size_t step, size_t k, size_t *bytes);

@@ -151,3 +151,9 @@ sl_exit sl_shard_choice_resolve(sl_shard_choice *choice)
         return SL_EXIT_OK;
     return choice->parts ? resolve_index(choice) : resolve_auto(choice);
 }
+
+uint64_t sl_shard_choice_get_begin(uint64_t size, size_t part, size_t parts)
+{
+    const uint64_t before = part - 1;
+    return size / parts * before + size % parts * before / parts; /* the second product is of two numbers up to `parts` */
+}

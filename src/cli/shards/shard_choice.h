@@ -5,6 +5,7 @@
 #include "program/report.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /** What the option says; zeros: it is not given. */
 typedef struct sl_shard_choice {
@@ -20,5 +21,8 @@ sluice_status sl_shard_choice_parse(const char *option, const char *text, sl_sha
  *  Slurm array (SLURM_ARRAY_TASK_ID, _MIN, _STEP, _COUNT); for auto/N indices of a Kubernetes job (JOB_COMPLETION_INDEX). Refuses (and
  *  reports) what is missing or contradicts itself. */
 sl_exit sl_shard_choice_resolve(sl_shard_choice *choice);
+
+/** Where part `part`, 1..N + 1, of `size` equal pieces begins: size * (part - 1) / N, rounded down; N is 65536 at most. */
+uint64_t sl_shard_choice_get_begin(uint64_t size, size_t part, size_t parts);
 
 #endif

@@ -151,17 +151,22 @@ bool sl_npz_is_path(const char *path)
     return find_name(path) && !(sl_resolve(path, STDIN_FILENO, &found) == 0 && found.exists);
 }
 
+size_t sl_npz_get_file_bytes(const char *path)
+{
+    return sl_npz_is_path(path) ? (size_t)(find_name(path) - path) - 1 : strlen(path);
+}
+
 sluice_status sl_npz_open_path(const char *path, sl_npy_reader **array, sl_npy_header *header, sluice_error *error)
 {
     *array = NULL;
-    if (!sl_npz_is_path(path))
+    const size_t length = sl_npz_get_file_bytes(path);
+    if (!path[length])
         return sl_npy_open(path, array, header, error);
-    const char *name = find_name(path);
-    const size_t length = (size_t)(name - path);
-    char *file = sl_alloc(length);
+    const char *name = path + length + 1;
+    char *file = sl_alloc(length + 1);
     if (!file)
         return sl_fail_memory(error, "a file name", length);
-    memcpy(file, path, length - 1);
+    memcpy(file, path, length);
     sl_npz_reader *reader;
     sluice_status status = sl_npz_open(file, &reader, error);
     if (!status)

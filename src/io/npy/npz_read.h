@@ -26,6 +26,9 @@ sluice_status sl_npz_open_array(const sl_npz_reader *reader, const char *name, s
 /** Whether a path names an array of an archive, FILE.npz:NAME, and is not a file's as it stands. */
 bool sl_npz_is_path(const char *path);
 
+/** The bytes of a path that name the file: of FILE.npz:NAME those of FILE.npz, else all. */
+size_t sl_npz_get_file_bytes(const char *path);
+
 /** Open the array of such a path, or else a .npy file, by sl_npy_open. */
 sluice_status sl_npz_open_path(const char *path, sl_npy_reader **array, sl_npy_header *header, sluice_error *error);
 

@@ -2,6 +2,7 @@
 
 #include "program/exit.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { WIDTH = 80, HELP_COLUMN = 27, TEXT_BYTES = 1024 };
@@ -132,8 +133,8 @@ static void write_environment(const sl_program *program, FILE *stream)
 
 void sl_help_write(const sl_program *program, const sl_page *page, FILE *stream)
 {
-    char name[64];
-    snprintf(name, sizeof name, "%s%s%s ", program->name, page->name ? " " : "", page->name ? page->name : "");
+    char name[256];
+    snprintf(name, sizeof name, "%s%s%s ", program_invocation_short_name, page->name ? " " : "", page->name ? page->name : "");
     write_lines(stream, "Usage: ", name, page->usage);
     fprintf(stream, "Examples:\n");
     write_lines(stream, "  ", "", page->examples);

@@ -2,12 +2,14 @@
 """A model that was trained on windows of a table forecasts and is evaluated on tables by its file alone: sluice run against the same
 windows as an array, to the bit; sluice evaluate and the naive forecasts against the formulas; memory; what is refused."""
 import csv
+import gzip
 import json
 import math
 import random
 import struct
+import zipfile
 
-from support.cli import (DATA, USAGE, Network, keeps_memory_small, npy_bytes, peak_memory, read_npy, run_parts, sluice)
+from support.cli import (DATA, USAGE, Network, keeps_memory_small, npy_bytes, peak_memory, read_npy, run_parts, sluice, zipped)
 
 SEED = 61
 WINDOW, HORIZONS = 7, (1, 3)
@@ -133,7 +135,6 @@ def check_refused(cli):
     cli.refused(DATA, ["bad.csv", "abc"], "run", table.model, "-i", bad, "-o", out)
     cli.check(not out.exists() and not cli.leftovers(), "nothing is written")
     cli.refused(USAGE, ["--window", "series"], "run", *words, "-o", cli.path("f.npy"))
-    cli.refused(USAGE, ["--shard", "overlap", ".npy"], "run", *words, "-o", out, "--shard", "1/2")
     plain = Network(SEED, 2, 3, classes=1).write(cli.path("plain.safetensors"))
     cli.refused(USAGE, ["--keep", "sluice train --window"], "run", plain, "-i", table.file, "-o", out, "--keep", "time")
     cli.refused(USAGE, ["--labels", "--values", "--window"], "evaluate", plain, "-i", table.file)
@@ -143,15 +144,79 @@ def check_refused(cli):
     cli.answers("run", table.model, "-i", table_of_names, "-o", out)
 
 
+def check_parts(cli):
+    """Parts of the windows of all series, one behind the other, are the unsharded table: of tables and arrays, at any place or not."""
+    table = Table(cli)
+    steps = [n for _, load, heat in table.series["north"] for n in (heat, load)]
+    two = cli.npy("two.npy", (2, LENGTHS["north"] // 2, 2), steps)
+    columns = cli.write("columns.npy", two.read_bytes().replace(b"'fortran_order': False", b"'fortran_order': True "))
+    archive = lambda name, method: cli.write(name, zipped(two.read_bytes(), "a.npy", method))
+    csv_words = [*table.words, "--keep", "time,words"]
+    cases = [(table.file, csv_words), (table.file, [*table.words, "--window", 5]), (table.file, [*csv_words, "--hop", 9]),
+             (cli.write("table.csv.gz", gzip.compress(table.file.read_bytes())), csv_words), (two, []), (two, ["--hop", 3]), (two, ["--hop", 9]),
+             (columns, []), (f"{archive('s.npz', zipfile.ZIP_STORED)}:a", []), (f"{archive('d.npz', zipfile.ZIP_DEFLATED)}:a", []),
+             (cli.write("two.npy.gz", gzip.compress(two.read_bytes())), []), (cli.npy("few.npy", (3, WINDOW - 1, 2), steps[:36]), [])]
+    for number, (path, words) in enumerate(cases):
+        for suffix in ("csv", "jsonl")[:1 + (number in (0, 4))]:
+            whole, out = cli.path(f"whole.{suffix}"), cli.path(f"parts.{suffix}")
+            result = sluice("run", table.model, "-i", path, *words, "-o", whole)
+            cli.check(result.returncode == 0, f"unsharded: {result.stderr!r}")
+            windows = whole.read_bytes().count(b"\n") - (suffix == "csv")
+            for parts in (1, 2, 3, 4, 5, windows + 2):
+                for k in range(parts, 0, -1):
+                    result_of_part = sluice("run", table.model, "-i", path, *words, "-o", out, "--shard", f"{k}/{parts}", "--rows", 1 + k % 5)
+                    cli.check(result_of_part.returncode == 0 and result_of_part.stderr == result.stderr, f"{result_of_part.stderr!r}")
+                    record = json.loads(cli.path(f"parts.{suffix}.record-{k:04}-of-{parts:04}").read_text())
+                    place = [windows * k // parts for k in (k - 1, k)]
+                    cli.check([record["first"], record["count"], record["total"]] == [place[0], place[1] - place[0], windows], f"{record}")
+                cli.answers("merge", out, "--remove")
+                cli.check(out.read_bytes() == whole.read_bytes(), f"{path} {words}: {parts} parts of {windows} windows")
+
+
+def check_done(cli):
+    """A part that is done is known by its share of the input: its numbers, names and texts."""
+    table = Table(cli)
+    lines = ["place,time,load,heat", *(f"{'ab'[t > 20000]},{t:09},{t % 7 + 0.5},{t % 9 + 0.5}" for t in range(40000))]
+    path, out = cli.path("long.csv"), cli.path("done.csv")
+    array = cli.npy("long.npy", (2, 20000, 2), [t % 11 for t in range(80000)])
+    words = ["run", table.model, *table.words, "--keep", "time", "--hop", 50, "-i", path, "-o", out]
+    of_array = ["run", table.model, "--hop", 50, "-i", array, "-o", cli.path("array.csv")]
+    last = ["--shard", "3/3", "--skip-done"]
+    done = [["part 3 of 3 is done already"]]
+    change = lambda at, *pair: cli.write("long.csv", "\n".join([*lines[:at], lines[at].replace(*pair), *lines[at + 1:]]) + "\n")
+    change(1, "x", "x")
+    block = path.stat().st_size // 4096 // 63 * 41 + 1 # between two that are sampled
+    at = block * 4096 // (path.stat().st_size // 40000)
+    at += (20007 + 50 - at) % 50 # the last step of a window of series b
+    for line in (words, of_array):
+        cli.answers(*line, *last)
+        cli.answers(*line, *last, "--rows", 3, notes=done)
+    for pair in ((".5,", ".6,"), ("0000", "1000"), ("b,", "c,")):
+        change(at, *pair)
+        cli.refused(DATA, ["another input", "part 3 of 3"], *words, *last)
+    change(1, ".5,", ".7,")
+    change(1, "x", "x")
+    cli.answers(*words, *last, notes=done)
+    data = bytearray(array.read_bytes())
+    data[-(3 * 4096)] ^= 1
+    cli.write("long.npy", bytes(data))
+    cli.refused(DATA, ["another input", "part 3 of 3"], *of_array, *last)
+    cli.refused(DATA, ["other options", "hop 50"], *words, *last, "--window", 5)
+    cli.refused(DATA, ["another input"], *words, *last, "--keep", "heat")
+    cli.refused(USAGE, ["--in-place", "--output", ".npy"], *words, "--in-place", "--shard", "1/3")
+
+
 def check_memory(cli):
     """The same memory for any number of steps, and whatever the window."""
     if not keeps_memory_small():
         return
-    table, sizes = Table(cli), []
+    table, sizes, parts = Table(cli), [], []
     for steps in (4000, 120000):
         path = cli.write("long.npy", npy_bytes((steps, 2), []) + struct.pack("<f", 0.25) * (2 * steps))
         sizes.append(peak_memory("run", table.model, "-o", "-", "--format", "csv", "--rows", 500, path=path))
+        parts.append(peak_memory("run", table.model, "-i", path, "-o", cli.path("part.csv"), "--shard", "2/2", "--rows", 500, path=path))
     cli.same_memory(sizes, "4000 and 120000 steps")
+    cli.same_memory(parts, "parts of these")
 
 
 if __name__ == "__main__":
