@@ -200,7 +200,8 @@ static const sl_option table[] = {
     {"head", 0, RUN, RESULTS, "FILE", &sl_kind_file, FIELD(head),
      "outputs of the head after each row's last step, [N][C]; of other networks those of the last layer, [N][C] or [N][T][C]"},
     {"shard", 0, RUN, RESULTS, "K/N|auto|auto/N", &sl_value_shard, FIELD(shard),
-     "run only part K of N of the input, of as many steps as the others or lines of as many bytes, and write each output FILE as "
+     "run only part K of N of the input, of as many steps, windows of series or bytes of lines as the others, and write each "
+     "output FILE as "
      "FILE.part-K-of-N (as 0003 of 0016), for sluice merge FILE; auto: K and N of MPI or of a Slurm array; auto/N: K of an indexed "
      "Kubernetes job"},
     {"skip-done", 0, RUN, RESULTS, NULL, &sl_kind_flag, FIELD(skip_done),

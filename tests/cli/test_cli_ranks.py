@@ -286,6 +286,8 @@ def check_run(cli):
         code, said = end(begin(3, "run", tokens, "-i", bad, "-o", "y.npy", *more, directory=directory))
         cli.check(code == DATA and len(said) == 1 and "rank 2: " in said[0] and "row 57" in said[0], f"bad data of one rank: {code} {said}")
         cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
+    shown = subprocess.run([RANKS, "help", "run"], capture_output=True, check=True, env=environment(**SETTINGS)).stdout
+    cli.check(shown.startswith(b"Usage: sluice-mpi run MODEL"), f"the help names the program: {shown[:60]}")
     cli.check(end(begin(2, *numbers, "--shard", "1/2", directory=directory))[0] == USAGE, "--shard is the ranks' own")
     other = Network(SEED + 1, 3, 9, classes=4).write(cli.path("other.st"))
     for line, found in ((["run", [model, other], *numbers[2:]], "another model"), ([*text[:4], [text[4], cli.path("x.npy")], *text[5:]], "another input"),

@@ -30,7 +30,7 @@ typedef struct sl_shard {
  *  part. */
 sl_exit sl_shard_open(sl_shard *shard, sl_options *options);
 
-/** The part has rows `first` to first + count - 1 of `total`, or these bytes of a text; kind and axis of each output's record are set.
+/** The part has rows or windows `first` to first + count - 1 of `total`, or these bytes of lines; kind and axis of each output's record are set.
  *  *may_be_done: with --skip-done, the outputs are all there already, of the same model, options and input as far as known; then set
  *  shard->read and call sl_shard_confirm. Refuses (and reports) outputs of others. */
 sl_exit sl_shard_begin(sl_shard *shard, uint64_t first, uint64_t count, uint64_t total, bool *may_be_done);

@@ -19,10 +19,10 @@ typedef struct sl_shard_record {
     char options[SL_SHARD_OPTIONS_BYTES]; /* version, and the options that change the results, in words */
     sl_shard_kind kind;
     size_t axis;    /* of an array: which one is that of the rows, 0 or 1 */
-    uint64_t total; /* rows; of text the bytes of the input */
+    uint64_t total; /* rows, or windows of series; of lines the bytes of the input */
     /* The part's own */
     size_t part;
-    uint64_t first, count; /* rows; of text bytes of the input */
+    uint64_t first, count; /* likewise */
     uint64_t read;         /* digest of its own share of the input */
     uint64_t bytes;        /* of the file */
     uint64_t written;      /* digest of its rows; of text of its bytes (cli/digest.h) */

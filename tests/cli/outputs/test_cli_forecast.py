@@ -204,6 +204,12 @@ def check_done(cli):
     cli.refused(DATA, ["other options", "hop 50"], *words, *last, "--window", 5)
     cli.refused(DATA, ["another input"], *words, *last, "--keep", "heat")
     cli.refused(USAGE, ["--in-place", "--output", ".npy"], *words, "--in-place", "--shard", "1/3")
+    for kind in ("part", "record"):
+        cli.path(f"done.csv.{kind}-0003-of-0003").unlink()
+    for k, hop, keep in ((1, 50, "time"), (2, 60, "time"), (2, 50, "heat")):
+        cli.answers(*words, "--hop", hop, "--keep", keep, "--shard", f"{k}/2")
+        if k == 2:
+            cli.refused(DATA, ["part 2 of 2", "other options" if hop == 60 else "another input"], "merge", out)
 
 
 def check_memory(cli):
