@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from sluice import _core
 from sluice._arrays import F32, I64, as_array, as_floats, as_integer, as_integers
 from sluice._call import run
-from sluice._errors import ArgumentError, DataError
+from sluice._errors import ArgumentError, DataError, UnsupportedError
 from sluice._network import LAYER_WORDS, MASKINGS, OPTION_WORDS, TENSORS, Info, Network, number_of, tensor_of, with_words
+from sluice._series import inputs_of, read_series, windows
 from sluice._streams import Streams
 
 QUIET_NOTES = ("names: ", "ignored: ", "detail: ")  # all others warn
@@ -88,6 +89,25 @@ class Model:
                 return logits
         return run(self._engine, self._network, x, lengths, offsets, states, mask, outputs, layout, steps)
 
+    def forecast(self, series: Any, *, hop: int | None = None) -> Floats:
+        """Forecast from each window of a long series, as the model was trained: ``info.series`` has what its file says of that.
+
+        :param series: the columns of the inputs, an array [T][I] in their order, [T] of one, or a table that has them by their names: a
+            mapping, a structured array, a DataFrame.
+        :param hop: steps from the beginning of a window to that of the next; None: as in training.
+        :returns: float32 [N][horizons][targets], with quantiles [N][horizons][targets][quantiles], in the units of the data. The last step of
+            window n is step n * hop + window - 1.
+        :raises sluice.UnsupportedError: a model that was not trained on windows of series.
+        """
+        said = read_series(self._network.described)
+        if said is None:
+            raise UnsupportedError("forecast: the model's file says nothing of series; train it by sluice.Forecaster or sluice train --window, "
+                                   "or call the model with sluice.windows(series, window)")
+        values = inputs_of(series, said)
+        found = self(windows(values, said.window, said.hop if hop is None else hop))
+        horizons = said.horizons[1] - said.horizons[0] + 1
+        return found.reshape(len(found), horizons, len(said.targets), *([len(said.quantiles)] if said.quantiles else []))
+
     @property
     def info(self) -> Info:
         """What the model is and how it is computed: a dict whose items are attributes too."""
@@ -99,6 +119,7 @@ class Model:
             "inputs": described["inputs"], "vocabulary": described["vocabulary"], "classes": described["classes"],
             "class_names": described["class_names"], "output": self._network.output, "masking": MASKINGS[described["masking"]],
             "parameters": sum(len(values) // F32.itemsize for *_, values in self._model.tensors()), "layers": layers,
+            "series": read_series(described),
             "notes": described["notes"].splitlines(), **with_words(self._engine.info(), OPTION_WORDS)})
 
     def plan(self, rows: int, steps: int, lengths: ArrayLike | None = None) -> Info:
