@@ -65,9 +65,10 @@ def scale(values, scaling):
 
 
 def add_layers(model, inputs, outputs):
-    """A _core.Model with the scaling `inputs` in front of a model's network and `outputs` behind it, which reads final states."""
+    """A _core.Model with the scaling `inputs` in front of a model's network and `outputs` behind it, of plain cells, which
+    reads final states."""
     described = model.describe()
-    layers = [{name: value for name, value in layer.items() if name != "width"} for layer in described["layers"]]
+    layers = [{name: value for name, value in layer.items() if name not in ("width", "cells")} for layer in described["layers"]]
     if described["is_shape"]:
         last = max(k for k, layer in enumerate(layers) if KINDS[layer["kind"]] == "lstm")
         layers[last]["steps"] = STEPS.index("final")
