@@ -182,6 +182,17 @@ def test_windows_train_as_copies_do(rng, monkeypatch):
     assert np.array_equal(values, [scaled[0][place + 1:place + 4].ravel() for place in places])
 
 
+def test_a_target_that_is_no_input_is_scaled_too(rng, monkeypatch):
+    """To mean 0 and deviation 1: its numbers are below 8, as are scale and shift, and three roundings of 2^-24 leave 24 * 2^-24 of each."""
+    seen = []
+    targets = SeriesWindows.targets
+    monkeypatch.setattr(SeriesWindows, "targets", lambda self, rows: seen.append(self) or targets(self, rows))
+    small(columns=[0, 1], target=2, epochs=1).fit(waves(rng, 300))
+    assert seen[0].values.shape == (300, 3) and np.abs(seen[0].values).max() < 8
+    scaled = seen[0].values[:, 2].astype(np.float64)
+    assert abs(scaled.mean()) < 24 * 2**-24 and abs(scaled.std() - 1) < 24 * 2**-24
+
+
 @pytest.mark.parametrize("hop", [1, 3, 20])
 def test_windows_are_split_without_a_look_ahead(rng, hop):
     starts = np.array([0, 40, 49, 80])
