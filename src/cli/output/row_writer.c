@@ -266,7 +266,9 @@ void sl_row_writer_put_text(sl_row_writer *writer, const char *text, size_t byte
 
 sl_exit sl_row_writer_end(sl_row_writer *writer)
 {
-    put(writer, "}\n" + (writer->format != SL_ROWS_JSONL), 1 + (writer->format == SL_ROWS_JSONL));
+    if (writer->format == SL_ROWS_JSONL)
+        put(writer, "}", 1);
+    put(writer, "\n", 1);
     writer->next = 0;
     if (writer->lacks_memory)
         return sl_report_memory("a row of the output");

@@ -180,7 +180,7 @@ static bool may_be_series(const sl_options *o)
 {
     const bool is_table = o->output && (o->output_format == SL_ROWS_CSV || o->output_format == SL_ROWS_JSONL);
     return is_table && !o->text && !o->top && !o->layer && !o->lengths && !o->mask && !o->step_first && !o->h0 && !o->c0 &&
-           !o->hn && !o->cn && !o->head && !o->state && !o->measure && !o->shard.text && !o->shard.part;
+           !o->hn && !o->cn && !o->head && !o->state && !o->measure;
 }
 
 /* Whether an option is given that only series have. */

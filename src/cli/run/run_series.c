@@ -135,7 +135,11 @@ sl_exit sl_run_series(sl_run_session *run, bool *is_series)
     series_run series = {.run = run};
     sl_exit code = sl_forecast_read(run->model, run->options->model, &series.forecast, is_series);
     if (!code && *is_series)
-        code = run_all(&series);
+        code = run->shard.parts
+                   ? sl_report(SL_EXIT_USAGE,
+                               "--shard, or ranks, cut rows, and windows of series overlap: cut the series into files, or "
+                               "give rows of their own and -o FILE.npy")
+                   : run_all(&series);
     sl_row_writer_destroy(series.writer);
     sl_window_reader_close(&series.reader);
     sl_name_list_release(&series.kept);

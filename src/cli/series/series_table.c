@@ -235,19 +235,20 @@ static sl_exit read_steps(reader *from, sl_series_table *series, sl_series_rows 
     return check_steps(from, series, held, held + rows->count);
 }
 
-/* The steps of all series, where they are known before: of arrays. */
-static size_t get_size(const reader *from)
+/* How many steps to make room for at first: those of all series, where they are known, and one more, up to a GiB, as compressed data may
+ * say what they do not hold. */
+static size_t choose_room(const reader *from, size_t width)
 {
+    enum { UNKNOWN = 1 << 18, MOST = 1 << 28 }; /* floats */
     size_t count, steps, all;
-    return sl_series_get_size(from->series, &count, &steps) && sl_size_mul(count, steps, &all) && all < SIZE_MAX ? all + 1 : 0;
+    const bool is_known = sl_series_get_size(from->series, &count, &steps) && sl_size_mul(count, steps, &all);
+    return sl_size_min(is_known ? all : UNKNOWN / width, MOST / width) + 1;
 }
 
 static sl_exit read_all(reader *from, sl_series_table *series)
 {
-    enum { FIRST_STEPS = 1 << 16 };
     sl_series_rows rows = {0};
-    const size_t known = get_size(from);
-    sl_exit code = reserve_steps(from, series, known ? known : FIRST_STEPS);
+    sl_exit code = reserve_steps(from, series, choose_room(from, series->width));
     while (!code) {
         if (!from->has_begun) {
             code = begin_series(from, series);
@@ -257,7 +258,7 @@ static sl_exit read_all(reader *from, sl_series_table *series)
         const size_t held = code ? 0 : series->starts[series->count];
         const size_t least = held + (from->block ? BLOCK_STEPS : 1);
         if (!code && least > from->room)
-            code = reserve_steps(from, series, sl_size_max(least, from->room + from->room / 2));
+            code = reserve_steps(from, series, sl_size_max(least, from->room + from->room / 2 + 1));
         rows = (sl_series_rows){0};
         code = code ? code : read_steps(from, series, &rows);
         if (rows.ends)

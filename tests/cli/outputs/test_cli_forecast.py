@@ -133,6 +133,7 @@ def check_refused(cli):
     cli.refused(DATA, ["bad.csv", "abc"], "run", table.model, "-i", bad, "-o", out)
     cli.check(not out.exists() and not cli.leftovers(), "nothing is written")
     cli.refused(USAGE, ["--window", "series"], "run", *words, "-o", cli.path("f.npy"))
+    cli.refused(USAGE, ["--shard", "overlap", ".npy"], "run", *words, "-o", out, "--shard", "1/2")
     plain = Network(SEED, 2, 3, classes=1).write(cli.path("plain.safetensors"))
     cli.refused(USAGE, ["--keep", "sluice train --window"], "run", plain, "-i", table.file, "-o", out, "--keep", "time")
     cli.refused(USAGE, ["--labels", "--values", "--window"], "evaluate", plain, "-i", table.file)

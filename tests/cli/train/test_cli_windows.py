@@ -144,6 +144,21 @@ def check_future(cli):
     cli.check(cut.read_bytes() == models[0].read_bytes(), "it is the model of the past alone")
 
 
+def check_validation_file(cli):
+    """--validate has other series of the same columns, in any order, scaled as those for training."""
+    table = write_table(cli, "fit.csv", make_series())
+    held = make_series(lengths=(35, 20), seed=SEED + 7)
+    orders = [write_table(cli, "held.csv", held),
+              write_table(cli, "turned.csv", [[step[::-1] for step in steps] for steps in held], COLUMNS[::-1])]
+    words = table_words(table, "--columns", "wind,load", "--target", "price", "--standardize")
+    found = [train(cli, *words, "--validate", path, output=path.with_suffix(".st").name)[1]["validation"] for path in orders]
+    expected, _ = windows_of(held, (1, 0), (2,), (1,))
+    cli.check(found[0] == found[1] and found[0]["counted"] == len(expected), f"{found}, {len(expected)} windows")
+    rows = [["place", "wind", "load"], *(["p", 1, 2] for _ in range(30))]
+    cli.refused(DATA, ["lacking.csv", "price"], "train", *words, "--validate",
+                cli.write("lacking.csv", "\n".join(",".join(map(str, row)) for row in rows)), "-o", cli.path("l.st"), *TRAIN, noted="skipped")
+
+
 def floats(content):
     return list(array.array("f", content))
 
