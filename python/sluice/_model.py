@@ -189,8 +189,9 @@ def _restore(content: bytes, options: Options) -> Model:
     return Model(_core.Model.load(content), options)
 
 
-def _engine_options(precision: str | None, threads: int | None, isa: str | None, gemm: str | None, schedule: str | None,
-                    flush_to_zero: bool) -> Options:
+def engine_options(precision: str | None = None, threads: int | None = None, isa: str | None = None, gemm: str | None = None,
+                   schedule: str | None = None, flush_to_zero: bool = False) -> Options:
+    """Options as a Model keeps them."""
     return {"precision": precision, "threads": threads, "isa": isa, "gemm": gemm, "schedule": schedule,
             "flush_to_zero": bool(flush_to_zero)}
 
@@ -211,7 +212,7 @@ def load(source: Path | bytes | bytearray | memoryview, *, precision: str | None
     :raises sluice.NoInputError: no such file; :raises sluice.DataError: a file of another kind, or damaged;
         :raises sluice.UnsupportedError: a layer that is none of this library's.
     """
-    options = _engine_options(precision, threads, isa, gemm, schedule, flush_to_zero)
+    options = engine_options(precision, threads, isa, gemm, schedule, flush_to_zero)
     model = _core.Model.load(source if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source), **names)
     for note in model.describe()["notes"].splitlines():
         if not note.startswith(QUIET_NOTES):
@@ -275,4 +276,4 @@ def random_model(*, inputs: int, hidden: int, layers: int = 1, directions: int =
     seed = as_integer(seed, "seed", 2**64)
     _check_class_names(class_names)
     model = _core.Model.initial(INITIALIZERS.index(initializer), seed, class_names, has_bias=bool(bias), **sizes)
-    return Model(model, _engine_options(precision, threads, isa, gemm, schedule, flush_to_zero))
+    return Model(model, engine_options(precision, threads, isa, gemm, schedule, flush_to_zero))

@@ -10,12 +10,13 @@ SUMMED_STEPS = 1 << 16  # at once
 AFFINE = {"kind": KINDS.index("affine")}
 
 
-def sum_columns(values, change):
-    """The sums of `change(part)`, float64, over the steps of values, in their order."""
-    total = np.zeros((1, values.shape[1]))
-    for begin in range(0, len(values), SUMMED_STEPS):
-        part = change(values[begin:begin + SUMMED_STEPS].astype(np.float64))
-        total = np.cumsum(np.concatenate([total, part]), axis=0)[-1:]  # np.sum adds in an order of its own
+def sum_columns(parts, change):
+    """The sums of `change(some steps)`, float64, over all steps of parts, float32 [T][width] each, in their order."""
+    total = np.zeros((1, parts[0].shape[1]))
+    for part in parts:
+        for begin in range(0, len(part), SUMMED_STEPS):
+            steps = change(part[begin:begin + SUMMED_STEPS].astype(np.float64))
+            total = np.cumsum(np.concatenate([total, steps]), axis=0)[-1:]  # np.sum adds in an order of its own
     return total[0]
 
 
@@ -27,16 +28,19 @@ def round_affine(scale, origin):
         return rounded, (-origin * rounded.astype(np.float64)).astype(F32)
 
 
-def find_scaling(kind, values):
-    """Scale and shift of each column of values: "standardize" gives it mean 0 and deviation 1, "normalize" least 0 and most 1; one that is
+def find_scaling(kind, parts):
+    """Scale and shift of each column of parts of series: "standardize" gives it mean 0 and deviation 1, "normalize" least 0 and most 1; one that is
     constant is only shifted."""
-    least, most = (found.astype(np.float64) for found in (values.min(axis=0), values.max(axis=0)))
+    parts = [part for part in parts if len(part)]
+    least = np.min([part.min(axis=0) for part in parts], axis=0).astype(np.float64)
+    most = np.max([part.max(axis=0) for part in parts], axis=0).astype(np.float64)
     is_constant = least == most
     if kind == "normalize":
         span, origin = most - least, least
     else:
-        mean = sum_columns(values, lambda part: part) / len(values)
-        span = np.sqrt(sum_columns(values, lambda part: (part - mean) * (part - mean)) / len(values))
+        count = sum(map(len, parts))
+        mean = sum_columns(parts, lambda steps: steps) / count
+        span = np.sqrt(sum_columns(parts, lambda steps: (steps - mean) * (steps - mean)) / count)
         origin = np.where(is_constant, least, mean)
     return round_affine(1 / np.where(is_constant, 1, span), origin)
 

@@ -140,7 +140,7 @@ def inputs_of(series, said):
 class SeriesWindows:
     """Windows of series, one behind the other in memory, as a trainer's rows, with their targets.
 
-    values: float32 [S][width]; a model reads the first columns of each step. starts: the first step of each series, and S behind them.
+    values: float32 [S][width], the numbers of a step side by side; a model reads the first columns of each. starts: the first step of each series, and S behind them.
     targets: the columns whose values `horizons`, first and last, steps behind a window's last one are its targets.
     """
 
@@ -170,8 +170,8 @@ class SeriesWindows:
 
     def batch(self, rows, own):
         """Fields of a sluice_batch of some rows, where they lie; own: those of them that this rank computes."""
-        width = self.values.shape[1]
-        return {"x": self.values, "x_offsets": self.begins[rows[own]].astype(U64) * U64.type(width), "x_step_stride": width,
+        between = self.values.strides[0] // F32.itemsize
+        return {"x": self.values, "x_offsets": self.begins[rows[own]].astype(U64) * U64.type(between), "x_step_stride": between,
                 "lengths": self.lengths[rows], "rows": len(rows), "steps": self.window}
 
     def split(self, lengths):

@@ -13,7 +13,7 @@ from sluice import _core
 from sluice._arrays import F32, I64
 from sluice._errors import ArgumentError, DataError
 from sluice._estimator import Estimator, check_options, random_of
-from sluice._model import INITIALIZERS, Model, _engine_options
+from sluice._model import INITIALIZERS, Model, engine_options
 from sluice._network import Info
 from sluice._scaling import add_layers, find_scaling, invert, scale
 from sluice._series import SCALINGS, SeriesWindows, array_of, names_of, series_text, take_columns
@@ -100,19 +100,17 @@ class Forecaster(Estimator):
             lengths = lengths - np.floor(options["validation_fraction"] * lengths + 0.5).astype(I64)
             kept, held = data.split(lengths)
             if not (len(kept) and len(held)):
-                raise DataError(f"validation_fraction: {options['validation_fraction']} leaves no windows to "
-                                f"{'validate' if len(kept) else 'train'} with; give a {'larger' if len(kept) else 'smaller'} one, or a smaller window")
-        scalings = None
-        if options["scaling"] != "none":
-            trained = np.concatenate([data.values[start:start + length] for start, length in zip(data.starts, lengths)])
-            scalings = scale_data(options["scaling"], trained, data, len(inputs))
+                purpose, remedy = ("validate", "larger") if len(kept) else ("train", "smaller")
+                raise DataError(f"validation_fraction: {options['validation_fraction']} leaves no windows to {purpose} with; give a {remedy} one, or "
+                                "a smaller window or horizon")
+        scalings = None if options["scaling"] == "none" else scale_data(options["scaling"], data, lengths, len(inputs))
         trainer = make_trainer(options, len(inputs), (horizons[1] - horizons[0] + 1) * len(targets), random)
         content, reports = train(trainer, data, kept, held, options | {"shards": 1}, random, Exchange(0, 1, None))
         model = _core.Model.load(content)
         if scalings is not None:
             model = add_layers(model, *scalings)
         model.set_series(series_text(data.window, data.hop, horizons, list(map(name_of, inputs)), list(map(name_of, targets)), options["scaling"]))
-        self.model_ = Model(model, _engine_options(None, options["threads"], None, None, None, False))
+        self.model_ = Model(model, engine_options(threads=options["threads"]))
         self.columns_ = inputs
         self.target_ = targets
         self.n_iter_ = len(reports)
@@ -197,7 +195,8 @@ def join_series(series, inputs, targets, window, hop, horizons):
     columns = [*inputs, *(target for target in dict.fromkeys(targets) if target not in inputs)]
     parts = [take_columns(each, columns, name) for name, each in series]
     starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-    data = SeriesWindows(np.concatenate(parts), starts, window, hop, horizons, [columns.index(target) for target in targets])
+    values = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    data = SeriesWindows(values, starts, window, hop, horizons, [columns.index(target) for target in targets])
     skipped = int((np.diff(data.firsts) == 0).sum())
     if skipped == len(parts):
         raise DataError(f"X: a window and its targets take {window + horizons[1]} steps, which none of {skipped} series has; give longer ones, or "
@@ -221,9 +220,9 @@ def read_data(X, options, horizons):
     return inputs, targets, join_series(series, inputs, targets, options["window"], options["hop"], horizons)
 
 
-def scale_data(kind, trained, data, inputs):
-    """Scale data in place, by what is found in `trained`; the scalings of the model's inputs and of its outputs."""
-    forward = find_scaling(kind, trained)
+def scale_data(kind, data, lengths, inputs):
+    """Scale data by what is found in the first `lengths` steps of each series; the scalings of the model's inputs and of its outputs."""
+    forward = find_scaling(kind, [data.values[start:start + length] for start, length in zip(data.starts, lengths)])
     outputs = np.tile(data.target_columns, data.horizons[1] - data.horizons[0] + 1)
     back = invert(*(array[outputs] for array in forward))
     # A column that is no input is scaled by the inverse of what the model does behind.

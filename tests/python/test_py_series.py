@@ -243,6 +243,11 @@ def test_the_same_bits_at_any_number_of_threads_and_of_any_kind_of_series(rng):
                            (table, {"target": ["a", "c"], "columns": ["a", "b", "c"]})):
         found = small(**{"target": [0, 2]} | changes).fit(given)
         assert same_bits(np.asarray(found.predict(given)).reshape(wanted.shape), wanted)
+    wide = np.concatenate([series, series], axis=1)
+    for scaling in ("none", "standardize"):  # where they lie, and a scaled copy
+        wanted = small(scaling=scaling).fit(series).predict(series)
+        assert same_bits(small(scaling=scaling).fit(wide[:, :3]).predict(wide[:, :3]), wanted)
+    assert same_bits(wide, np.concatenate([series, series], axis=1))
     assert small(target="b").fit(table).model_.info.series.inputs == ["a", "b", "c"]
     assert same_bits(small().fit(series[:, 0]).predict(series[:, 0]), small().fit(series[:, :1]).predict(series[:, :1]))
 
