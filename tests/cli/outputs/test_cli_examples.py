@@ -48,8 +48,8 @@ def check_anomalies(cli):
     model, _ = train(cli)
     stream = make(cli, "forecast/make_load.py", STREAMED, "--seed", 2, "--faults").splitlines(keepends=True)
     run = start("run", model, "-i", "-", "--keep", "hour,load", "-o", "-", "--format", "csv", stderr=None)
-    flagging = subprocess.Popen([sys.executable, EXAMPLES / "forecast/flag_anomalies.py", "load", str(LIMIT)], stdin=run.stdout,
-                                stdout=subprocess.PIPE)
+    command = [sys.executable, "-E", EXAMPLES / "forecast/flag_anomalies.py", "load", str(LIMIT)]  # -E: whatever PYTHONUNBUFFERED says
+    flagging = subprocess.Popen(command, stdin=run.stdout, stdout=subprocess.PIPE)
     run.stdout.close()
     flags = []
     reader = threading.Thread(target=lambda: flags.extend(flagging.stdout))
