@@ -131,6 +131,26 @@ TEST(rows_change_company)
     sl_order_release(&order);
 }
 
+/* Many rows of one length, as windows of a long series: each batch is drawn from all of them, not from one part of the data. */
+TEST(rows_of_one_length_come_from_everywhere)
+{
+    enum { COUNT = 200000, STEPS = 60 };
+    sl_order order;
+    ck_assert_int_eq(sl_order_create(&order, sl_order_count(COUNT), COUNT, BATCH), SL_EXIT_OK);
+    sl_order_shuffle(&order, NULL, STEPS, 1, 0);
+    for (size_t k = 0; k < order.batches; k++) {
+        const sl_batch_range *range = &order.ranges[k];
+        size_t least = COUNT, most = 0;
+        for (size_t n = range->begin; n < range->end; n++) {
+            least = order.rows[n] < least ? order.rows[n] : least;
+            most = order.rows[n] > most ? order.rows[n] : most;
+        }
+        /* That all 64 rows of a batch lie in some half has a probability of less than 64 / 2^63, and there are 3125 batches. */
+        ck_assert_msg(most - least > COUNT / 2, "batch %zu has rows %zu to %zu only", k, least, most);
+    }
+    sl_order_release(&order);
+}
+
 TEST(sorting_is_by_length)
 {
     sl_order order;

@@ -3,6 +3,7 @@
 #include "base/random.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* ---- Random numbers -------------------------------------------------------------------------------------------------------- */
@@ -113,15 +114,31 @@ void sl_order_sort(sl_order *order, const int64_t *lengths, size_t steps)
     sort(order);
 }
 
+static bool have_one_length(const sl_order *order, const int64_t *lengths, size_t steps)
+{
+    for (size_t n = 1; n < order->count; n++)
+        if (get_length(lengths, steps, order->all[n]) != get_length(lengths, steps, order->all[0]))
+            return false;
+    return true;
+}
+
 void sl_order_shuffle(sl_order *order, const int64_t *lengths, size_t steps, uint64_t seed, uint64_t epoch)
 {
-    uint64_t state = begin_stream(seed, SHUFFLE, epoch);
+    uint64_t state = begin_stream(seed, SHUFFLE, epoch), keys = 0;
     const uint64_t fine = 256; /* keys per unit of length */
     for (size_t n = 0; n < order->count; n++) {
         const uint64_t place = get_length(lengths, steps, order->all[n]) * fine;
-        order->keyed[n] = (sl_keyed){place + draw_below(&state, fine + place / 8), order->all[n]};
+        keys = fine + place / 8;
+        order->keyed[n] = (sl_keyed){place + draw_below(&state, keys), order->all[n]};
     }
     sort(order);
+    /* Rows that share a key stay in the data's order: with more rows than keys a batch would be of one part of the data. */
+    if (order->count > keys && have_one_length(order, lengths, steps))
+        for (size_t k = order->count; k > 1; k--) {
+            const size_t other = draw_below(&state, k), row = order->rows[other];
+            order->rows[other] = order->rows[k - 1];
+            order->rows[k - 1] = row;
+        }
     /* The smaller batch, if there is one, must not always have the longest rows, which are last. */
     const size_t batches = order->batches, batch = sl_order_get_most(order);
     const size_t rest = order->count - batch * (batches - (batches > 0)), smaller = batches ? draw_below(&state, batches) : 0;
