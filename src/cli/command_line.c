@@ -289,6 +289,8 @@ static const sl_option table[] = {
      "quantile:Q,Q,... "
      "trains an output for each value and quantile Q, by default 0.1,0.5,0.9",
      loss_word, .recorded = true},
+    {"loss", 0, EVALUATE, DATA, "NAME", &sl_value_loss, FIELD(train.loss),
+     "loss of --values that is printed, as of train; quantile:Q,Q,...: the outputs are these quantiles of each value", loss_word},
     {"sample-weights", 0, TRAIN, TRAINING, "FILE", &sl_kind_file, FIELD(train.sample_weights),
      "weight of each row in the loss, [N], or of each step, [N][T]; a target of weight 0 does not count; not of the rows of "
      "--validate"},
