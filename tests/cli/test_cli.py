@@ -43,7 +43,7 @@ def check_usage(cli):
     nothing = sluice()
     cli.check(nothing.returncode == USAGE and b"Usage:" in nothing.stderr and not nothing.stdout, "no command: usage on standard error")
     cases = [
-        (["frobnicate"], ["frobnicate", "run, train, merge, info"]),
+        (["frobnicate"], ["frobnicate", "run, train, evaluate, merge, info"]),
         (["run"], ["MODEL"]),
         (["run", LANGID], ["--output", "--text"]),
         (["run", LANGID, "--text", "--frob"], ["--frob", "not known", "--help"]),

@@ -149,6 +149,27 @@ def check_quantiles(cli):
     cli.check("mean quantile loss" in text and "below" in text and "heat+2 q0.9" in text, f"the table: {text}")
 
 
+def check_compare(cli):
+    """info --compare of a table is that of the same windows as rows."""
+    table = Table(cli)
+    windows = table.windows()
+    x = cli.npy("x.npy", (len(windows), WINDOW, 2), table.inputs(windows))
+    steps = cli.npy("n.npy", (len(windows),), [WINDOW] * len(windows), "<i4")
+    base = ["info", table.model, "--precision", "int8", "--json", "--compare"]
+    rows = json.loads(cli.answers(*base, x, "--lengths", steps))
+    notes = [["1 of 3 series is too short"]]
+    for more in ([], ["--rows", 4]):
+        found = json.loads(cli.answers(*base, table.file, *table.words, *more, notes=notes))
+        same = [name for name in ("largest_difference", "rms_difference", "elements") for k, output in enumerate(found["outputs"])
+                if output[name] != rows["outputs"][k][name] and not math.isclose(output[name], rows["outputs"][k][name], rel_tol=ROUNDING)]
+        cli.check(not same and found["rows"] == len(windows) and found["steps"] == WINDOW * len(windows) and found["classes"] is None,
+                  f"{found}, {rows}")
+    cli.check(found["outputs"][0]["largest_difference"] > 0, f"something is compared: {found}")
+    cli.refused(DATA, ["table.csv", "heat"], *base, table.file, "--delimiter", ";")
+    cli.refused(USAGE, ["--missing", "--lengths"], *base, x, "--lengths", steps, "--missing", "zero")
+    cli.refused(USAGE, ["--delimiter", "--compare"], "info", table.model, "--delimiter", ";")
+
+
 def check_refused(cli):
     table = Table(cli)
     out = cli.path("refused.csv")

@@ -291,7 +291,7 @@ def check_bad_options(cli):
     words = [*base, *table_words(table)]
     for expected, more in ((["--window needs", "--target"], []), (["--standardize", "--normalize"], ["--target", 3, "--standardize", "--normalize"]),
                            (["--validate-share", "--validate-last"], ["--target", 3, "--validate-share", 0.2]),
-                           (["--every-step", "--truncate"], ["--target", 3, "--truncate", 4]),
+                           (["--truncate", "[1][T][I]"], ["--target", 3, "--truncate", 4]),
                            (["--validate", "--validate-last"], ["--target", 3, "--validate", table, "--validate-last", 0.2]),
                            (["--horizon", "1-24", "'3-1'"], ["--target", 3, "--horizon", "3-1"]),
                            (["--delimiter", "'ab'"], ["--target", 3, "--delimiter", "ab"]),
