@@ -324,7 +324,7 @@ def check_bad_data(cli):
     cli.refused(USAGE, ["asked for twice"], *base, "-i", table, "--columns", "load,3", "--target", "load")
     array_ = cli.npy("nan.npy", (60, 1), steps)
     cli.refused(DATA, ["series 0, step 2", "'1'", "nan", "--missing"], *base, "-i", array_, "--target", 1)
-    cli.refused(DATA, ["no column '2'", "numbers"], *base, "-i", array_, "--target", 2)
+    cli.refused(DATA, ["no column '2'", "number from 1 to 1"], *base, "-i", array_, "--target", 2)
     packed = gzip.compress(table.read_bytes())
     cli.refused(DATA, ["truncated"], *base, "-i", cli.write("cut.csv.gz", packed[:len(packed) // 2]), *one)
     cli.check(not out.exists() and not cli.leftovers(), "nothing is written")
