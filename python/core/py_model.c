@@ -140,6 +140,17 @@ static PyObject *model_save(PyObject *self, PyObject *args, PyObject *kwargs)
     return failed ? NULL : core_finish(state, status, &error);
 }
 
+/* set_series(text): of a model that no other call reads yet. */
+static PyObject *model_set_series(PyObject *self, PyObject *text)
+{
+    const core_state *state = core_state_of(self);
+    const char *series = PyUnicode_AsUTF8AndSize(text, NULL);
+    sluice_error error;
+    if (!series)
+        return NULL;
+    return core_finish(state, sluice_model_set_series(((core_model *)self)->model, series, &error), &error);
+}
+
 static void model_dealloc(PyObject *self)
 {
     sluice_model_destroy(((core_model *)self)->model);
@@ -152,6 +163,7 @@ static PyMethodDef methods[] = {
     {"of_network", (PyCFunction)(void (*)(void))core_model_of_network, METH_VARARGS | METH_KEYWORDS | METH_CLASS, NULL},
     {"initial", (PyCFunction)(void (*)(void))model_initial, METH_VARARGS | METH_KEYWORDS | METH_CLASS, NULL},
     {"save", (PyCFunction)(void (*)(void))model_save, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"set_series", model_set_series, METH_O, NULL},
     {"describe", core_model_describe, METH_NOARGS, NULL},
     {"tensors", core_model_tensors, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -126,6 +126,12 @@ static PyObject *list_classes(const sluice_model *model, size_t classes)
     return list;
 }
 
+static PyObject *get_series(const sluice_model *model)
+{
+    const char *series = sluice_model_get_series(model);
+    return series ? core_text(series) : Py_NewRef(Py_None);
+}
+
 PyObject *core_model_describe(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -140,7 +146,7 @@ PyObject *core_model_describe(PyObject *self, PyObject *unused)
         set_item(dict, "is_shape", PyBool_FromLong(sluice_model_is_shape(model))) ||
         set_item(dict, "vocabulary", PyLong_FromSize_t(shape.vocabulary)) ||
         set_item(dict, "classes", PyLong_FromSize_t(shape.classes)) ||
-        set_item(dict, "class_names", list_classes(model, shape.classes)) ||
+        set_item(dict, "class_names", list_classes(model, shape.classes)) || set_item(dict, "series", get_series(model)) ||
         set_item(dict, "notes", core_text(sluice_model_get_notes(model))))
         Py_CLEAR(dict);
     return dict;

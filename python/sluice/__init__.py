@@ -11,11 +11,13 @@ from sluice._errors import (ArgumentError, CancelledError, DataError, Error, Fil
                             TooLargeError, UnsupportedError)
 from sluice._model import Model, from_arrays, load, random_model
 from sluice._network import Info, environment
+from sluice._series import windows
 from sluice._streams import Streams
 from sluice.classifier import Classifier
+from sluice.forecaster import Forecaster
 
 os.register_at_fork(after_in_child=_core.count_fork)
 
-__all__ = ["ArgumentError", "CancelledError", "Classifier", "DataError", "Error", "FileError", "Info", "Model", "NoInputError",
+__all__ = ["ArgumentError", "CancelledError", "Classifier", "DataError", "Error", "FileError", "Forecaster", "Info", "Model", "NoInputError",
            "NoMemoryError", "NotFittedError", "Streams", "TooLargeError", "UnsupportedError", "environment", "from_arrays", "load", "random_model",
-           "ranks"]
+           "ranks", "windows"]

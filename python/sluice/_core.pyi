@@ -193,8 +193,10 @@ class Model:
     def initial(cls, initializer: int, seed: int, class_names: Sequence[str] | None, /, **shape: Unpack[Shape]) -> Model:
         """Weights drawn by seed."""
     def save(self, path: str | bytes, /, **names: Unpack[Names]) -> None: ...
+    def set_series(self, text: str, /) -> None:
+        """What the model says of long series, before anything else uses it."""
     def describe(self) -> dict[str, Any]:
-        """The network's fields, with "layers", "is_shape", "vocabulary", "classes", "class_names" and "notes"."""
+        """The network's fields, with "layers", "is_shape", "vocabulary", "classes", "class_names", "series" and "notes"."""
     def tensors(self) -> list[tuple[int, int, int, bytes]]:
         """Copies of all parameters: layer, direction, sluice_tensor, float32 values."""
 

@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from sluice import _core
 from sluice._arrays import F32, I64, as_array, as_floats, as_integer, as_integers
 from sluice._call import run
-from sluice._errors import ArgumentError, DataError
+from sluice._errors import ArgumentError, DataError, UnsupportedError
 from sluice._network import LAYER_WORDS, MASKINGS, OPTION_WORDS, TENSORS, Info, Network, number_of, tensor_of, with_words
+from sluice._series import inputs_of, read_series, windows
 from sluice._streams import Streams
 
 QUIET_NOTES = ("names: ", "ignored: ", "detail: ")  # all others warn
@@ -88,6 +89,25 @@ class Model:
                 return logits
         return run(self._engine, self._network, x, lengths, offsets, states, mask, outputs, layout, steps)
 
+    def forecast(self, series: Any, *, hop: int | None = None) -> Floats:
+        """Forecast from each window of a long series, as the model was trained: ``info.series`` has what its file says of that.
+
+        :param series: the columns of the inputs, an array [T][I] in their order, [T] of one, or a table that has them by their names: a
+            mapping, a structured array, a DataFrame.
+        :param hop: steps from the beginning of a window to that of the next; None: as in training.
+        :returns: float32 [N][horizons][targets], with quantiles [N][horizons][targets][quantiles], in the units of the data. The last step of
+            window n is step n * hop + window - 1.
+        :raises sluice.UnsupportedError: a model that was not trained on windows of series.
+        """
+        said = read_series(self._network.described)
+        if said is None:
+            raise UnsupportedError("forecast: the model's file says nothing of series; train it by sluice.Forecaster or sluice train --window, "
+                                   "or call the model with sluice.windows(series, window)")
+        values = inputs_of(series, said)
+        found = self(windows(values, said.window, said.hop if hop is None else hop))
+        horizons = said.horizons[1] - said.horizons[0] + 1
+        return found.reshape(len(found), horizons, len(said.targets), *([len(said.quantiles)] if said.quantiles else []))
+
     @property
     def info(self) -> Info:
         """What the model is and how it is computed: a dict whose items are attributes too."""
@@ -99,6 +119,7 @@ class Model:
             "inputs": described["inputs"], "vocabulary": described["vocabulary"], "classes": described["classes"],
             "class_names": described["class_names"], "output": self._network.output, "masking": MASKINGS[described["masking"]],
             "parameters": sum(len(values) // F32.itemsize for *_, values in self._model.tensors()), "layers": layers,
+            "series": read_series(described),
             "notes": described["notes"].splitlines(), **with_words(self._engine.info(), OPTION_WORDS)})
 
     def plan(self, rows: int, steps: int, lengths: ArrayLike | None = None) -> Info:
@@ -168,8 +189,9 @@ def _restore(content: bytes, options: Options) -> Model:
     return Model(_core.Model.load(content), options)
 
 
-def _engine_options(precision: str | None, threads: int | None, isa: str | None, gemm: str | None, schedule: str | None,
-                    flush_to_zero: bool) -> Options:
+def engine_options(precision: str | None = None, threads: int | None = None, isa: str | None = None, gemm: str | None = None,
+                   schedule: str | None = None, flush_to_zero: bool = False) -> Options:
+    """Options as a Model keeps them."""
     return {"precision": precision, "threads": threads, "isa": isa, "gemm": gemm, "schedule": schedule,
             "flush_to_zero": bool(flush_to_zero)}
 
@@ -190,7 +212,7 @@ def load(source: Path | bytes | bytearray | memoryview, *, precision: str | None
     :raises sluice.NoInputError: no such file; :raises sluice.DataError: a file of another kind, or damaged;
         :raises sluice.UnsupportedError: a layer that is none of this library's.
     """
-    options = _engine_options(precision, threads, isa, gemm, schedule, flush_to_zero)
+    options = engine_options(precision, threads, isa, gemm, schedule, flush_to_zero)
     model = _core.Model.load(source if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source), **names)
     for note in model.describe()["notes"].splitlines():
         if not note.startswith(QUIET_NOTES):
@@ -254,4 +276,4 @@ def random_model(*, inputs: int, hidden: int, layers: int = 1, directions: int =
     seed = as_integer(seed, "seed", 2**64)
     _check_class_names(class_names)
     model = _core.Model.initial(INITIALIZERS.index(initializer), seed, class_names, has_bias=bool(bias), **sizes)
-    return Model(model, _engine_options(precision, threads, isa, gemm, schedule, flush_to_zero))
+    return Model(model, engine_options(precision, threads, isa, gemm, schedule, flush_to_zero))

@@ -36,6 +36,31 @@ class Sequences:
                 "lengths": lengths, "rows": len(rows), "steps": int(lengths.max())}
 
 
+class LabelledSequences:
+    """Sequences as a trainer's rows: the number of each one's class, int32 [N], and its weight, float32 [N], or None."""
+
+    __slots__ = ("sequences", "numbers", "weights")
+
+    def __init__(self, sequences, numbers, weights):
+        self.sequences = sequences
+        self.numbers = numbers
+        self.weights = weights
+
+    @property
+    def lengths(self):
+        """int64 [N]."""
+        return self.sequences.lengths
+
+    def targets(self, rows):
+        """Labels, and no values."""
+        return self.numbers[rows], None
+
+    def batch(self, rows, own):
+        """As of Sequences, with the weights."""
+        weighed = {} if self.weights is None else {"sample_weights": self.weights[rows[own]]}
+        return self.sequences.batch(rows, own) | weighed
+
+
 def rows_of(X):
     """An array of numbers [N][T] or [N][T][I], or a list of rows."""
     if hasattr(X, "toarray"):

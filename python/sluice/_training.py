@@ -1,4 +1,4 @@
-"""A classifier's training: epochs of batches by the library's trainer, the epoch that is kept, and progress."""
+"""An estimator's training: epochs of batches by the library's trainer, the epoch that is kept, and progress."""
 
 import sys
 import tempfile
@@ -75,36 +75,37 @@ class Progress:
             self._bar.close()
 
 
-def run_batches(call, sequences, numbers, weights, batches, shards, exchange):
-    """{loss, accuracy} over batches of `call`, a trainer's step or evaluate; numbers int32 [N] are those of the rows' classes, weights
-    float32 [N] those of the rows, or None."""
+def run_batches(call, data, batches, shards, exchange):
+    """{loss, and of labels accuracy} over batches of `call`, a trainer's step or evaluate."""
     loss = weight = right = rows = 0
     for batch in batches:
-        own = exchange.rows(cut(len(batch), shards, sequences.lengths[batch]))
-        weighed = {} if weights is None else {"sample_weights": weights[batch[own]]}
-        report = call(numbers[batch[own]], None, **sequences.batch(batch, own), **weighed)
+        own = exchange.rows(cut(len(batch), shards, data.lengths[batch]))
+        labels, values = data.targets(batch[own])
+        report = call(labels, values, **data.batch(batch, own))
         loss += report["loss"] * report["weight"]
         weight += report["weight"]
         right += report["right"]
         rows += report["counted"]
-    return {"loss": loss / weight, "accuracy": right / rows}
+    return {"loss": loss / weight} | ({} if labels is None else {"accuracy": right / rows})
 
 
-def train(trainer, sequences, numbers, weights, kept, held, options, random, exchange):
+def train(trainer, data, kept, held, options, random, exchange):
     """Train with the rows `kept` by epochs, of which the one with the least loss of the rows `held` is kept; of no rows, the last.
 
+    :param data: has ``lengths`` of all rows, ``targets(rows)``, labels and values of some of them, one of both None, and
+        ``batch(rows, own)``, fields of a sluice_batch of some rows, of which this rank computes those in the slice `own`.
     :returns: the content of the file of the model, and the reports of all epochs.
     """
     reports = []
     best = None
-    held_batches = [held[batch] for batch in sorted_batches(sequences.lengths[held], options["batch_size"])]
+    held_batches = [held[batch] for batch in sorted_batches(data.lengths[held], options["batch_size"])]
     with tempfile.TemporaryDirectory() as folder, Progress(options["epochs"], options["verbose"] and exchange.rank == 0) as progress:
         path = Path(folder) / "model.safetensors"
         for epoch in range(1, options["epochs"] + 1):
-            batches = [kept[batch] for batch in batches_of(sequences.lengths[kept], options["batch_size"], random)]
-            report = Info({"epoch": epoch, **run_batches(trainer.step, sequences, numbers, weights, batches, options["shards"], exchange)})
+            batches = [kept[batch] for batch in batches_of(data.lengths[kept], options["batch_size"], random)]
+            report = Info({"epoch": epoch, **run_batches(trainer.step, data, batches, options["shards"], exchange)})
             if held_batches:
-                found = run_batches(trainer.evaluate, sequences, numbers, weights, held_batches, options["shards"], exchange)
+                found = run_batches(trainer.evaluate, data, held_batches, options["shards"], exchange)
                 report |= {f"validation_{name}": value for name, value in found.items()}
                 if best is None or report.validation_loss < best.validation_loss:
                     best = report

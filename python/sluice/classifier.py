@@ -1,13 +1,9 @@
 """A classifier of sequences, as scikit-learn has its estimators, without needing scikit-learn: docs/python.md."""
 
-import functools
 import hashlib
-import inspect
-import math
-import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from os import PathLike
 from typing import Any, Literal, Self
 
@@ -15,23 +11,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sluice import _core
-from sluice._arrays import F32, I32, as_array, as_integer
-from sluice._errors import ArgumentError, DataError, NotFittedError
+from sluice._arrays import F32, I32, as_array
+from sluice._errors import ArgumentError, DataError
+from sluice._estimator import Estimator, check_options, random_of
 from sluice._model import INITIALIZERS, load
 from sluice._network import Info
-from sluice._sequences import are_strings, read_sequences, rows_of, rows_of_embedding, vocabulary_of
+from sluice._sequences import LabelledSequences, are_strings, read_sequences, rows_of, rows_of_embedding, vocabulary_of
 from sluice._training import sorted_batches, split_rows, train
 from sluice.ranks import Exchange
 
 Rows = ArrayLike | Sequence[ArrayLike]
 PREDICTED_ROWS = 1024  # of a batch
-COUNTS = ("hidden", "layers", "embedding", "epochs", "batch_size", "shards", "patience")  # integers from 1
 OF_ONE_RANK = ("threads", "callback", "verbose")  # which ranks may have each as they like
-LIMITS = {"dropout": 1, "weight_decay": math.inf, "label_smoothing": 1, "validation_fraction": 1}  # from 0 to below
-ABOVE_ZERO = {"rate": "", "clip": ", or None: no clipping", "threads": ", or None: the library's default"}
 
 
-class Classifier:
+class Classifier(Estimator):
     """An LSTM network that learns the class of sequences.
 
     :param hidden: units of each layer and direction. :param layers: LSTM layers. :param bidirectional: each in both directions.
@@ -117,7 +111,7 @@ class Classifier:
         else:
             check_ranks(exchange, options, sequences, numbers, weights)
         trainer = make_trainer(options, sequences.inputs, vocabulary, classes, counts, random, exchange)
-        content, reports = train(trainer, sequences, numbers, weights, kept, held, options, random, exchange)
+        content, reports = train(trainer, LabelledSequences(sequences, numbers, weights), kept, held, options, random, exchange)
         self.model_ = load(content, threads=options["threads"])
         self.classes_ = classes
         self.vocabulary_ = vocabulary
@@ -153,18 +147,6 @@ class Classifier:
         self._check_is_fitted()
         self.model_.save(path)
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name."""
-        return {name: getattr(self, name) for name in parameter_defaults()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, for the next fit."""
-        for name, value in params.items():
-            if name not in parameter_defaults():
-                raise ArgumentError(f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: {list(parameter_defaults())}.")
-            setattr(self, name, value)
-        return self
-
     def _logits(self, X):
         """float32 [N][C], computed in batches of like length."""
         self._check_is_fitted()
@@ -176,69 +158,11 @@ class Classifier:
             logits[rows] = part
         return logits
 
-    def _check_is_fitted(self):
-        if not self.__sklearn_is_fitted__():
-            raise not_fitted("this Classifier is not fitted yet: call fit(X, y) first")
-
-    def __repr__(self):
-        changed = [f"{name}={value!r}" for name, value in self.get_params().items() if not is_default(value, parameter_defaults()[name])]
-        return f"Classifier({', '.join(changed)})"
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "model_")
-
     def __sklearn_tags__(self):
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
 
         return Tags(estimator_type="classifier", target_tags=TargetTags(required=True), classifier_tags=ClassifierTags(),
                     input_tags=InputTags(three_d_array=True, string=True))
-
-
-def parameter_defaults():
-    """{name: default} of the parameters."""
-    parameters = inspect.signature(Classifier.__init__).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters if parameter.name != "self"}
-
-
-def is_default(value, default):
-    """Whether a value is a parameter's default."""
-    return value is default or (type(value) is type(default) and value == default)
-
-
-@functools.cache
-def joined_type(theirs):
-    """NotFittedError and scikit-learn's own; pickled as not_fitted, as a process that reads it may lack scikit-learn."""
-    return type("NotFittedError", (NotFittedError, theirs), {"__reduce__": lambda error: (not_fitted, error.args)})
-
-
-def not_fitted(message):
-    """A NotFittedError that, in a process that has scikit-learn, is its own as well."""
-    theirs = sys.modules.get("sklearn.exceptions")
-    return (joined_type(theirs.NotFittedError) if theirs else NotFittedError)(message)
-
-
-def check_options(options):
-    """Refuse parameters out of range."""
-    for name in COUNTS:
-        if not isinstance(options[name], Integral) or options[name] < 1:
-            raise ArgumentError(f"{name}: {options[name]!r}; expected an integer, 1 at least")
-    for name, limit in LIMITS.items():
-        if not isinstance(options[name], Real) or not 0 <= options[name] < limit:
-            raise ArgumentError(f"{name}: {options[name]!r}; expected a number from 0 to below {limit}")
-    for name, alternative in ABOVE_ZERO.items():
-        value = options[name]
-        if not (value is None and alternative) and (not isinstance(value, Real) or not 0 < value < math.inf):
-            raise ArgumentError(f"{name}: {value!r}; expected a number above 0{alternative}")
-
-
-def random_of(random_state):
-    """A numpy.random.RandomState, whose numbers are the same in all versions of NumPy."""
-    if isinstance(random_state, np.random.RandomState):
-        return random_state
-    if random_state is not None and not isinstance(random_state, Integral):
-        raise ArgumentError(f"random_state: {random_state!r}; expected an int, a numpy.random.RandomState, or None")
-    return np.random.RandomState(np.random.randint(2**32, dtype=np.uint32) if random_state is None else
-                                 as_integer(random_state, "random_state", 2**32))
 
 
 def check_ranks(exchange, options, sequences, numbers, weights):

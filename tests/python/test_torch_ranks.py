@@ -118,7 +118,7 @@ def run(rank, folder):
     try:
         classifier.fit(X, X.sum((1, 2)) > 0, exchange=sluice.torch.exchange())
     except RuntimeError as error:
-        print("rank", rank, "ended", flush=True)
+        os.write(1, f"rank {rank} ended\\n".encode())  # in one piece
 with tempfile.TemporaryDirectory() as folder:
     context = torch.multiprocessing.get_context("fork")
     ranks = [context.Process(target=run, args=(rank, folder)) for rank in range(3)]

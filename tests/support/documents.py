@@ -25,11 +25,12 @@ def matches(expected, found):
 
 
 def check_examples(checks, name, text, directory):
-    """Run every console command of document `name` in `directory`, with the build installed and perf/ at hand; return the commands."""
+    """Run every console command of document `name` in `directory`, with the build installed, perf/ and examples/ at hand; return the commands."""
     stage(directory)
     environment = staged_environment(directory)
-    if not pathlib.Path(directory, "perf").exists():
-        os.symlink(SOURCE / "perf", pathlib.Path(directory, "perf"))
+    for folder in ("perf", "examples"):
+        if not pathlib.Path(directory, folder).exists():
+            os.symlink(SOURCE / folder, pathlib.Path(directory, folder))
     examples = [example for body in blocks(text, "console") for example in console(body)]
     for command, expected in examples:
         result = run(["bash", "-c", command], cwd=directory, env=environment)

@@ -413,7 +413,7 @@ TEST(slots_refused)
         const char *words[2];
     } cases[] = {
         {{0, 1, 6}, {"row 2: slot 6", "has 6"}},        {{SIZE_MAX, 0, 1}, {"row 0: slot 18446744073709551615", "has 6"}},
-        {{5, 0, 5}, {"row 2: slot 5", "row 0"}},        {{0, 3, 3}, {"row 2: slot 3", "row 1"}},
+        {{5, 0, 5}, {"row 2: slot 5", "a row before"}}, {{0, 3, 3}, {"row 2: slot 3", "a row before"}},
         {{0, 4, 1}, {"row 1: slot 4", "another call"}}, {{2, 2, 0}, {"row 0: slot 2", "another call"}},
     };
     OWNED(test_batch) batch = test_batch_random(&deep, 3, 2, 0, &random);
