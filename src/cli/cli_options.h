@@ -47,6 +47,9 @@ typedef struct sl_train_loss {
     size_t quantile_count;
 } sl_train_loss;
 
+/** What a loss of values is called, as "mean squared error". */
+const char *sl_loss_get_words(sluice_loss_kind kind);
+
 /** --rate-schedule. */
 typedef struct sl_train_schedule {
     const char *text;
@@ -55,7 +58,7 @@ typedef struct sl_train_schedule {
     size_t patience;  /* epochs without improvement that it waits for */
 } sl_train_schedule;
 
-/** Options of train; evaluate has text, labels and values of them. Paths are NULL, numbers 0 when not given. */
+/** Options of train; evaluate has text, labels, values and loss of them. Paths are NULL, numbers 0 when not given. */
 typedef struct sl_train_options {
     const char *text, *labels, *values;                                          /* training data, besides input and lengths */
     const char *validate, *validate_lengths, *validate_labels, *validate_values; /* validation data */

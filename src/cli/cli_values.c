@@ -97,6 +97,15 @@ static sluice_status parse_name(const sl_option *option, const sl_argument *argu
     return sl_option_find_choice(option, &named, value, error);
 }
 
+const char *sl_loss_get_words(sluice_loss_kind kind)
+{
+    static const char *const words[] = {[SLUICE_LOSS_SQUARED_ERROR] = "mean squared error",
+                                        [SLUICE_LOSS_ABSOLUTE_ERROR] = "mean absolute error",
+                                        [SLUICE_LOSS_HUBER] = "mean Huber loss",
+                                        [SLUICE_LOSS_QUANTILE] = "mean quantile loss"};
+    return words[kind];
+}
+
 /* Numbers above 0 and below 1, separated by commas. */
 static bool parse_quantiles(const char *text, sl_train_loss *loss)
 {

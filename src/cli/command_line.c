@@ -91,7 +91,7 @@ static const sl_option table[] = {
     {"compare", 0, INFO, MODE, "FILE", &sl_kind_file, FIELD(compare),
      "show how far the outputs of --precision are from those of f32, for the rows of FILE: inputs [N][T][I], or tokens [N][T]; "
      "with "
-     "--text, lines of text, may be gzipped"},
+     "--text, lines of text, may be gzipped; of a model that was trained on windows, series, a table (CSV) or numbers"},
 
     {"text", 0, INFO, DATA, NULL, &sl_kind_flag, FIELD(text), "the file of --compare has lines of text; it is no .npy file"},
     {"text", 0, RUN, DATA, NULL, &sl_kind_flag, FIELD(text),
@@ -132,14 +132,14 @@ static const sl_option table[] = {
      .default_text = "1", .recorded = true},
     {"columns", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.columns),
      "columns that are inputs, by names or by numbers from 1 on; by default all, the targets too", .recorded = true},
-    {"sequence-column", 0, TRAIN | RUN | EVALUATE, DATA, "NAME", &sl_kind_text, FIELD(series.sequence_column),
+    {"sequence-column", 0, ALL, DATA, "NAME", &sl_kind_text, FIELD(series.sequence_column),
      "rows of a table that follow each other and have the same text in this column are a series; by default all rows are one",
      .recorded = true},
-    {"delimiter", 0, TRAIN | RUN | EVALUATE, DATA, "C", &sl_value_delimiter, FIELD(series.delimiter),
+    {"delimiter", 0, ALL, DATA, "C", &sl_value_delimiter, FIELD(series.delimiter),
      "what separates a table's cells, or tab; by default a tab, semicolon or comma, whichever the first row has", .recorded = true},
-    {"header", 0, TRAIN | RUN | EVALUATE, DATA, "WHETHER", &sl_value_word, FIELD(series.header),
+    {"header", 0, ALL, DATA, "WHETHER", &sl_value_word, FIELD(series.header),
      "whether a table's first row has names; auto: if no cell of it is a number", sl_series_header_word, .recorded = true},
-    {"missing", 0, TRAIN | RUN | EVALUATE, DATA, "WHAT", &sl_value_word, FIELD(series.missing),
+    {"missing", 0, ALL, DATA, "WHAT", &sl_value_word, FIELD(series.missing),
      "what an empty cell, NA or NaN is: an error, 0, or the number before it in its series", sl_series_missing_word,
      .recorded = true},
     {"standardize", 0, TRAIN, DATA, NULL, &sl_kind_flag, FIELD(train.standardize),
@@ -290,6 +290,8 @@ static const sl_option table[] = {
      "quantile:Q,Q,... "
      "trains an output for each value and quantile Q, by default 0.1,0.5,0.9",
      loss_word, .recorded = true},
+    {"loss", 0, EVALUATE, DATA, "NAME", &sl_value_loss, FIELD(train.loss),
+     "loss of --values that is printed, as of train; quantile:Q,Q,...: the outputs are these quantiles of each value", loss_word},
     {"sample-weights", 0, TRAIN, TRAINING, "FILE", &sl_kind_file, FIELD(train.sample_weights),
      "weight of each row in the loss, [N], or of each step, [N][T]; a target of weight 0 does not count; not of the rows of "
      "--validate"},

@@ -105,6 +105,13 @@ void sl_svg_text(const sl_svg *svg, sl_point at, sl_anchor anchor, const char *k
     fputs("</text>\n", svg->out);
 }
 
+void sl_svg_text_turned(const sl_svg *svg, sl_point at, double degrees, sl_anchor anchor, const char *kind, const char *text)
+{
+    fprintf(svg->out, "<g transform=\"translate(%.1f %.1f) rotate(%.1f)\">", at.x, at.y, degrees);
+    sl_svg_text(svg, (sl_point){0, 0}, anchor, kind, text);
+    fputs("</g>\n", svg->out);
+}
+
 /* Write the attribute "d" of a path through points, and end the element. */
 static void write_points(FILE *out, size_t count, const sl_point *points)
 {
@@ -201,7 +208,5 @@ void sl_svg_panel(const sl_svg *svg, const sl_panel *panel)
     sl_svg_line(svg, "axis", 5, (sl_point[]){{left, top}, {left, bottom}, {right, bottom}, {right, top}, {left, top}});
     sl_svg_text(svg, (sl_point){left, top - 10}, SL_ANCHOR_START, "title", panel->title);
     sl_svg_text(svg, (sl_point){(left + right) / 2, bottom + 34}, SL_ANCHOR_MIDDLE, "", panel->x_title);
-    fprintf(svg->out, "<g transform=\"translate(%.1f %.1f) rotate(-90)\">", left - 50, (top + bottom) / 2);
-    sl_svg_text(svg, (sl_point){0, 0}, SL_ANCHOR_MIDDLE, "", panel->y_title);
-    fputs("</g>\n", svg->out);
+    sl_svg_text_turned(svg, (sl_point){left - 50, (top + bottom) / 2}, -90, SL_ANCHOR_MIDDLE, "", panel->y_title);
 }

@@ -50,6 +50,9 @@ void sl_svg_abort(sl_svg *svg);
  *  "title". */
 void sl_svg_text(const sl_svg *svg, sl_point at, sl_anchor anchor, const char *kind, const char *text);
 
+/** Likewise, turned clockwise around `at` by so many degrees. */
+void sl_svg_text_turned(const sl_svg *svg, sl_point at, double degrees, sl_anchor anchor, const char *kind, const char *text);
+
 /** Draw a line through points. `kind` is "grid", "axis", or "ideal": thin grey dots, unlike every style. */
 void sl_svg_line(const sl_svg *svg, const char *kind, size_t count, const sl_point *points);
 

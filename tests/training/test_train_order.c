@@ -25,7 +25,7 @@ static size_t *choose_rows(void)
 
 static void make(sl_order *order)
 {
-    ck_assert_int_eq(sl_order_create(order, choose_rows(), ROWS, BATCH), SL_EXIT_OK);
+    ck_assert_int_eq(sl_order_create(order, choose_rows(), ROWS, BATCH, lengths, LONGEST), SL_EXIT_OK);
     ck_assert_uint_eq(order->batches, ROWS / BATCH + 1);
     ck_assert_uint_eq(sl_order_get_most(order), BATCH);
 }
@@ -69,7 +69,7 @@ TEST(a_batch_has_rows_of_like_length)
     sl_order order;
     make(&order);
     for (uint64_t epoch = 0; epoch < 20; epoch++) {
-        sl_order_shuffle(&order, lengths, LONGEST, 5, epoch);
+        sl_order_shuffle(&order, 5, epoch);
         const uint64_t padded = check_whole(&order), sum = sum_lengths(&order);
         /* Rows drawn at random would be padded to about twice their steps. */
         ck_assert_msg(padded < sum + sum / 6, "epoch %d: %llu steps padded to %llu", (int)epoch, (unsigned long long)sum,
@@ -85,14 +85,14 @@ TEST(epochs_and_seeds_differ_and_repeat)
     make(&second);
     for (uint64_t seed = 0; seed < 3; seed++)
         for (uint64_t epoch = 0; epoch < 3; epoch++) {
-            sl_order_shuffle(&first, lengths, LONGEST, seed, epoch);
-            sl_order_shuffle(&second, lengths, LONGEST, seed, epoch);
+            sl_order_shuffle(&first, seed, epoch);
+            sl_order_shuffle(&second, seed, epoch);
             ck_assert_mem_eq(first.rows, second.rows, ROWS * sizeof *first.rows);
             ck_assert_mem_eq(first.ranges, second.ranges, first.batches * sizeof *first.ranges);
-            sl_order_shuffle(&second, lengths, LONGEST, seed, epoch + 1);
+            sl_order_shuffle(&second, seed, epoch + 1);
             ck_assert_mem_ne(first.rows, second.rows, ROWS * sizeof *first.rows);
             ck_assert_mem_ne(first.ranges, second.ranges, first.batches * sizeof *first.ranges);
-            sl_order_shuffle(&second, lengths, LONGEST, seed + 1, epoch);
+            sl_order_shuffle(&second, seed + 1, epoch);
             ck_assert_mem_ne(first.rows, second.rows, ROWS * sizeof *first.rows);
         }
     sl_order_release(&first);
@@ -107,10 +107,10 @@ TEST(rows_change_company)
     for (size_t n = 0; n < COUNT; n++)
         distinct[n] = (int64_t)(COUNT - n);
     sl_order order;
-    ck_assert_int_eq(sl_order_create(&order, sl_order_count(COUNT), COUNT, SMALL), SL_EXIT_OK);
+    ck_assert_int_eq(sl_order_create(&order, sl_order_count(COUNT), COUNT, SMALL, distinct, LONGEST), SL_EXIT_OK);
     unsigned shared[COUNT] = {0}, leftover = 0;
     for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
-        sl_order_shuffle(&order, distinct, LONGEST, 1, epoch);
+        sl_order_shuffle(&order, 1, epoch);
         for (size_t k = 0; k < order.batches; k++) {
             const sl_batch_range *range = &order.ranges[k];
             bool here = false;
@@ -131,11 +131,31 @@ TEST(rows_change_company)
     sl_order_release(&order);
 }
 
+/* Many rows of one length, as windows of a long series: each batch is drawn from all of them, not from one part of the data. */
+TEST(rows_of_one_length_come_from_everywhere)
+{
+    enum { COUNT = 200000, STEPS = 60 };
+    sl_order order;
+    ck_assert_int_eq(sl_order_create(&order, sl_order_count(COUNT), COUNT, BATCH, NULL, STEPS), SL_EXIT_OK);
+    sl_order_shuffle(&order, 1, 0);
+    for (size_t k = 0; k < order.batches; k++) {
+        const sl_batch_range *range = &order.ranges[k];
+        size_t least = COUNT, most = 0;
+        for (size_t n = range->begin; n < range->end; n++) {
+            least = order.rows[n] < least ? order.rows[n] : least;
+            most = order.rows[n] > most ? order.rows[n] : most;
+        }
+        /* That all 64 rows of a batch lie in some half has a probability of less than 64 / 2^63, and there are 3125 batches. */
+        ck_assert_msg(most - least > COUNT / 2, "batch %zu has rows %zu to %zu only", k, least, most);
+    }
+    sl_order_release(&order);
+}
+
 TEST(sorting_is_by_length)
 {
     sl_order order;
     make(&order);
-    sl_order_sort(&order, lengths, LONGEST);
+    sl_order_sort(&order);
     check_whole(&order);
     for (size_t n = 1; n < ROWS; n++) {
         const size_t a = order.rows[n - 1], b = order.rows[n];
@@ -149,8 +169,8 @@ TEST(long_rows_are_sorted_too)
     static const int64_t far[] = {INT64_C(1) << 40, 3, (INT64_C(1) << 40) + 1, 1 << 20, 0, 1 << 11};
     static const size_t expected[] = {4, 1, 5, 3, 0, 2};
     sl_order order;
-    ck_assert_int_eq(sl_order_create(&order, sl_order_count(6), 6, 4), SL_EXIT_OK);
-    sl_order_sort(&order, far, 0);
+    ck_assert_int_eq(sl_order_create(&order, sl_order_count(6), 6, 4, far, 0), SL_EXIT_OK);
+    sl_order_sort(&order);
     ck_assert_mem_eq(order.rows, expected, sizeof expected);
     sl_order_release(&order);
 }

@@ -7,6 +7,7 @@
 #include "program/progress.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static sl_exit check_options(const sl_options *options)
 {
@@ -21,6 +22,8 @@ static sl_exit check_options(const sl_options *options)
         return sl_report(SL_EXIT_USAGE, "--text has labels in its lines; leave out --labels, --values, --lengths and --mask");
     if (data->labels && data->values)
         return sl_report(SL_EXIT_USAGE, "--labels and --values are two kinds of targets; leave one of them out");
+    if (data->loss.text && !data->values)
+        return sl_report(SL_EXIT_USAGE, "--loss goes with --values; a forecast's quantiles are known from its model; leave it out");
     if (!data->text && options->keep_cr)
         return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
     const sl_path_argument paths[] = {
@@ -59,6 +62,11 @@ static sl_exit evaluate_series(sl_model_evaluation *evaluation)
     if (options->lengths || options->mask)
         return sl_report(SL_EXIT_USAGE,
                          "--lengths and --mask are of rows, and windows of series have all their steps; leave them out");
+    if (evaluation->forecast.quantile_count) {
+        evaluation->loss.kind = SLUICE_LOSS_QUANTILE;
+        evaluation->loss.quantile_count = evaluation->forecast.quantile_count;
+        memcpy(evaluation->loss.quantiles, evaluation->forecast.quantiles, sizeof evaluation->loss.quantiles);
+    }
     evaluation->targets = options->input;
     return sl_evaluate_series(evaluation);
 }
@@ -99,6 +107,7 @@ sl_exit sl_command_evaluate(int argc, char **argv)
                                       .has_classes = data->text || data->labels,
                                       .row_name = data->text ? "line" : "row",
                                       .first_row = data->text ? 1 : 0,
+                                      .loss = data->loss.text ? data->loss : (sl_train_loss){.kind = SLUICE_LOSS_SQUARED_ERROR},
                                       .season = options.season ? options.season : 1};
     code = evaluate(&evaluation);
     sl_class_scores_release(&evaluation.classes);

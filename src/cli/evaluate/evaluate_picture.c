@@ -52,19 +52,17 @@ static sl_exit draw_classes(const sl_model_evaluation *evaluation, const char *p
                          "--picture draws a table of %d classes at most, and %s has %zu; leave it out, or draw the "
                          "confusion of --json",
                          CELLS_MOST, evaluation->options->model, scores->classes);
-    if (!sl_svg_begin(&svg, NAMES + side + NAMES, TOP + side + BELOW, "Confusion table"))
+    if (!sl_svg_begin(&svg, NAMES + side + NAMES, TOP + side + NAMES + BELOW / 2.0, "Confusion table"))
         return fail_memory();
     sl_svg_text(&svg, (sl_point){NAMES, TOP - 14}, SL_ANCHOR_START, "title", "Labels, and what was answered");
     for (size_t k = 0; k < scores->classes; k++) {
         const char *name = sl_class_get_name(evaluation->model, k, index);
-        char column[SL_FORMAT_COUNT];
         const double middle = ((double)k + 0.5) * CELL;
         draw_row(&svg, scores, k);
         sl_svg_text(&svg, (sl_point){NAMES - 8, TOP + middle + 4}, SL_ANCHOR_END, "", name);
-        snprintf(column, sizeof column, "%.5s", name);
-        sl_svg_text(&svg, (sl_point){NAMES + middle, TOP + side + 16}, SL_ANCHOR_MIDDLE, "small", column);
+        sl_svg_text_turned(&svg, (sl_point){NAMES + middle + 4, TOP + side + 8}, -90, SL_ANCHOR_END, "", name);
     }
-    sl_svg_text(&svg, (sl_point){NAMES + side / 2, TOP + side + 38}, SL_ANCHOR_MIDDLE, "", "answer");
+    sl_svg_text(&svg, (sl_point){NAMES + side / 2, TOP + side + NAMES}, SL_ANCHOR_MIDDLE, "", "answer");
     return save(&svg, path);
 }
 

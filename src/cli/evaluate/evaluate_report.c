@@ -19,7 +19,7 @@ static double get_accuracy(const sl_class_scores *scores)
 static double get_loss(const sl_model_evaluation *evaluation, const sl_value_score *all)
 {
     const uint64_t counted = evaluation->has_classes ? evaluation->classes.counted : all->counted;
-    return counted ? (evaluation->has_classes ? evaluation->classes.loss : all->squares) / (double)counted : 0;
+    return counted ? (evaluation->has_classes ? evaluation->classes.loss : all->losses) / (double)counted : 0;
 }
 
 /* The sums of all outputs; `scores` may be NULL. */
@@ -77,11 +77,16 @@ static void add_classes(const sl_model_evaluation *evaluation, json_t *object)
     json_object_set_new(object, "confusion", confusion);
 }
 
-static json_t *values_to_json(const sl_value_score *score)
+static json_t *values_to_json(const sl_model_evaluation *evaluation, const sl_value_score *score)
 {
-    return json_pack("{sI so so so sI}", "counted", (json_int_t)score->counted, "mae", to_real(sl_value_score_get_mae(score)),
-                     "rmse", to_real(sl_value_score_get_rmse(score)), "mape", to_real(sl_value_score_get_mape(score)), "zeros",
-                     (json_int_t)score->zeros);
+    json_t *object = json_pack("{sI so so so sI}", "counted", (json_int_t)score->counted, "mae",
+                               to_real(sl_value_score_get_mae(score)), "rmse", to_real(sl_value_score_get_rmse(score)), "mape",
+                               to_real(sl_value_score_get_mape(score)), "zeros", (json_int_t)score->zeros);
+    if (object && evaluation->loss.quantile_count) {
+        json_object_set_new(object, "loss", to_real(sl_value_score_get_loss(score)));
+        json_object_set_new(object, "below", to_real(sl_value_score_get_below(score)));
+    }
+    return object;
 }
 
 static void add_values(const sl_model_evaluation *evaluation, const sl_value_score *all, json_t *object)
@@ -89,19 +94,22 @@ static void add_values(const sl_model_evaluation *evaluation, const sl_value_sco
     json_t *list = json_array();
     for (size_t k = 0; k < evaluation->width; k++) {
         char name[SL_FORECAST_NAME_BYTES];
-        json_t *row = values_to_json(&evaluation->values[k]);
+        json_t *row = values_to_json(evaluation, &evaluation->values[k]);
         json_object_set_new(row, "output", json_integer((json_int_t)k));
+        if (evaluation->loss.quantile_count)
+            json_object_set_new(row, "quantile",
+                                json_real((double)evaluation->loss.quantiles[k % evaluation->loss.quantile_count]));
         if (evaluation->is_series)
             json_object_set_new(row, "name", sl_json_string(get_output_name(evaluation, k, name)));
         if (evaluation->naive)
-            json_object_set_new(row, "naive", values_to_json(&evaluation->naive[k]));
+            json_object_set_new(row, "naive", values_to_json(evaluation, &evaluation->naive[k]));
         json_array_append_new(list, row);
     }
-    json_object_set_new(object, "all", values_to_json(all));
+    json_object_set_new(object, "all", values_to_json(evaluation, all));
     if (evaluation->naive) {
         const sl_value_score naive = join_values(evaluation->naive, evaluation->width);
         json_object_set_new(object, "season", json_integer((json_int_t)evaluation->season));
-        json_object_set_new(object, "naive", values_to_json(&naive));
+        json_object_set_new(object, "naive", values_to_json(evaluation, &naive));
     }
     json_object_set_new(object, "outputs", list);
 }
@@ -165,14 +173,16 @@ static void print_classes(const sl_model_evaluation *evaluation)
         print_confusion(evaluation);
 }
 
-static void print_errors(const char *name, const sl_value_score *score)
+static void print_errors(const sl_model_evaluation *evaluation, const char *name, const sl_value_score *score)
 {
     char count[SL_FORMAT_COUNT], zeros[SL_FORMAT_COUNT];
     sl_format_print_name(name, NAME_COLUMNS, stdout);
     printf("%11s %12.6g %12.6g %10.2f %%", sl_format_count(score->counted, count), sl_value_score_get_mae(score),
            sl_value_score_get_rmse(score), sl_value_score_get_mape(score));
+    if (evaluation->loss.quantile_count)
+        printf(" %12.6g %8.2f %%", sl_value_score_get_loss(score), 100 * sl_value_score_get_below(score));
     if (score->zeros)
-        printf(" (without %s that are 0)", sl_format_count(score->zeros, zeros));
+        printf(" (MAPE without %s that are 0)", sl_format_count(score->zeros, zeros));
     printf("\n");
 }
 
@@ -180,18 +190,19 @@ static void print_values(const sl_model_evaluation *evaluation, const sl_value_s
 {
     printf("\n");
     sl_format_print_name("output", NAME_COLUMNS, stdout);
-    printf("%11s %12s %12s %12s\n", "targets", "MAE", "RMSE", "MAPE");
+    printf("%11s %12s %12s %12s", "targets", "MAE", "RMSE", "MAPE");
+    printf(evaluation->loss.quantile_count ? " %12s %10s\n" : "\n", "loss", "below");
     for (size_t k = 0; k < evaluation->width; k++) {
         char name[SL_FORECAST_NAME_BYTES];
-        print_errors(get_output_name(evaluation, k, name), &evaluation->values[k]);
+        print_errors(evaluation, get_output_name(evaluation, k, name), &evaluation->values[k]);
         if (evaluation->naive)
-            print_errors("  naive", &evaluation->naive[k]);
+            print_errors(evaluation, "  naive", &evaluation->naive[k]);
     }
     if (evaluation->width > 1)
-        print_errors("all", all);
+        print_errors(evaluation, "all", all);
     const sl_value_score naive = join_values(evaluation->naive, evaluation->width);
     if (evaluation->naive && evaluation->width > 1)
-        print_errors("  naive", &naive);
+        print_errors(evaluation, "  naive", &naive);
 }
 
 sl_exit sl_evaluation_print(const sl_model_evaluation *evaluation)
@@ -207,7 +218,7 @@ sl_exit sl_evaluation_print(const sl_model_evaluation *evaluation)
     printf(": %s %ss, %s steps\n", sl_format_count(evaluation->rows, rows), evaluation->row_name,
            sl_format_count(evaluation->steps, steps));
     printf("precision     %s\nloss          %.6g (%s)\n", sluice_precision_get_name(evaluation->info.precision),
-           get_loss(evaluation, &all), evaluation->has_classes ? "cross-entropy" : "mean squared error");
+           get_loss(evaluation, &all), evaluation->has_classes ? "cross-entropy" : sl_loss_get_words(evaluation->loss.kind));
     if (evaluation->has_classes)
         print_classes(evaluation);
     else

@@ -14,7 +14,8 @@ typedef struct series_evaluation {
     sl_name_list columns;   /* inputs, then those targets that are no inputs */
     size_t *target_columns; /* [targets] in memory */
     sl_window_reader reader;
-    float *values; /* [windows of a batch][outputs] what they are to be */
+    size_t width;  /* values of a window: targets at each horizon */
+    float *values; /* [windows of a batch][width] what forecasts are to be */
 } series_evaluation;
 
 static sl_exit choose_columns(series_evaluation *series)
@@ -53,7 +54,8 @@ static sl_exit open_reader(series_evaluation *series)
                          evaluation->season, windows.steps);
     const double bytes = (double)(2 * evaluation->width + 2 * series->columns.count) * sizeof(float);
     const size_t most = sl_chunk_rows_get(options, evaluation->info.threads, bytes);
-    series->values = calloc(most, evaluation->width * sizeof *series->values);
+    series->width = evaluation->width / sl_model_evaluation_count_quantiles(evaluation);
+    series->values = calloc(most, series->width * sizeof *series->values);
     if (has_naive)
         evaluation->naive = calloc(evaluation->width, sizeof *evaluation->naive);
     if (!series->values || (has_naive && !evaluation->naive))
@@ -67,14 +69,16 @@ static void take_targets(series_evaluation *series, const sl_window_batch *batch
     sl_model_evaluation *evaluation = series->evaluation;
     const sl_windows *windows = &series->reader.windows;
     const size_t targets = evaluation->forecast.targets.count, season = evaluation->season;
+    const size_t quantiles = sl_model_evaluation_count_quantiles(evaluation);
     const float *last = batch->x + batch->offsets[k] + (windows->steps - 1) * series->reader.width;
-    for (size_t output = 0; output < evaluation->width; output++) {
-        const size_t horizon = windows->first_horizon + output / targets, column = series->target_columns[output % targets];
+    for (size_t n = 0; n < series->width; n++) {
+        const size_t horizon = windows->first_horizon + n / targets, column = series->target_columns[n % targets];
         const float value = last[horizon * series->reader.width + column];
         const size_t back = horizon ? (season - horizon % season) % season : season; /* from the last step */
-        series->values[k * evaluation->width + output] = value;
-        if (evaluation->naive)
-            sl_value_score_add(&evaluation->naive[output], *(last + column - back * series->reader.width), value);
+        series->values[k * series->width + n] = value;
+        for (size_t output = n * quantiles; evaluation->naive && output < (n + 1) * quantiles; output++)
+            sl_value_score_add(&evaluation->naive[output], &evaluation->loss, output,
+                               *(last + column - back * series->reader.width), value);
     }
 }
 
@@ -94,7 +98,8 @@ static sl_exit add_windows(series_evaluation *series, const sl_window_batch *win
 static sl_exit evaluate(series_evaluation *series)
 {
     sl_model_evaluation *evaluation = series->evaluation;
-    sl_exit code = sl_model_evaluation_begin(evaluation, sl_forecast_count_outputs(&evaluation->forecast));
+    sl_exit code = sl_model_evaluation_begin(evaluation, sl_forecast_count_outputs(&evaluation->forecast) /
+                                                             sl_forecast_count_quantiles(&evaluation->forecast));
     code = code ? code : choose_columns(series);
     code = code ? code : open_reader(series);
     if (code)

@@ -25,18 +25,30 @@ static sl_exit check_steps(const sl_model_evaluation *evaluation)
                      gives_steps ? "row" : "step");
 }
 
+size_t sl_model_evaluation_count_quantiles(const sl_model_evaluation *evaluation)
+{
+    return evaluation->loss.quantile_count ? evaluation->loss.quantile_count : 1;
+}
+
 sl_exit sl_model_evaluation_begin(sl_model_evaluation *evaluation, size_t target_width)
 {
     const size_t classes = evaluation->shape.classes;
+    const size_t quantiles = sl_model_evaluation_count_quantiles(evaluation);
     const char *model = evaluation->options->model, *targets = sl_report_input(evaluation->targets);
     evaluation->width = classes ? classes : evaluation->shape.directions * evaluation->shape.hidden;
     evaluation->are_shares = evaluation->has_classes && sl_model_gives_shares(evaluation->model);
     if (evaluation->has_classes && classes < 2)
         return sl_report(SL_EXIT_DATA, "%s: expected a model with two outputs at least, one for each class, found %zu%s", model,
                          classes, classes ? "; give --values instead of --labels for its output" : "");
-    if (!evaluation->has_classes && target_width != evaluation->width)
-        return sl_report(SL_EXIT_DATA, "%s: expected %zu values for a target, the outputs of %s, found %zu", targets,
-                         evaluation->width, model, target_width);
+    if (!evaluation->has_classes && target_width * quantiles != evaluation->width)
+        return quantiles > 1 ? sl_report(SL_EXIT_DATA,
+                                         "%s: expected a value for each %zu of the %zu outputs of %s, one for each quantile, found "
+                                         "%zu values for a target; give the --loss of its training",
+                                         targets, quantiles, evaluation->width, model, target_width)
+                             : sl_report(SL_EXIT_DATA,
+                                         "%s: expected %zu values for a target, the outputs of %s, found %zu; if outputs are "
+                                         "quantiles of values, give --loss quantile:Q,Q,...",
+                                         targets, evaluation->width, model, target_width);
     const sl_exit code = check_steps(evaluation);
     if (code)
         return code;
@@ -103,12 +115,13 @@ static sl_exit run(sl_model_evaluation *evaluation, const sluice_batch *inputs)
 
 static void keep_for_picture(sl_model_evaluation *evaluation, const float *outputs, const float *values)
 {
+    const size_t quantiles = sl_model_evaluation_count_quantiles(evaluation);
     const size_t count = evaluation->picture_outputs, at = evaluation->picture_targets * count;
     if (evaluation->picture_targets == SL_PICTURE_TARGETS)
         return;
     for (size_t k = 0; k < count; k++) {
         evaluation->picture[0][at + k] = outputs[k];
-        evaluation->picture[1][at + k] = values[k];
+        evaluation->picture[1][at + k] = values[k / quantiles];
     }
     evaluation->picture_targets++;
 }
@@ -157,10 +170,12 @@ static sl_exit score_label(sl_model_evaluation *evaluation, const float *outputs
 
 static sl_exit score_values(sl_model_evaluation *evaluation, const float *outputs, const float *values, size_t row, size_t step)
 {
+    const size_t quantiles = sl_model_evaluation_count_quantiles(evaluation);
     for (size_t k = 0; k < evaluation->width; k++) {
-        if (!isfinite(values[k]))
-            return fail_number(evaluation, evaluation->targets, "value", row, step, k);
-        sl_value_score_add(&evaluation->values[k], outputs[k], values[k]);
+        const float value = values[k / quantiles];
+        if (!isfinite(value))
+            return fail_number(evaluation, evaluation->targets, "value", row, step, k / quantiles);
+        sl_value_score_add(&evaluation->values[k], &evaluation->loss, k, outputs[k], value);
     }
     keep_for_picture(evaluation, outputs, values);
     return SL_EXIT_OK;
@@ -170,6 +185,7 @@ sl_exit sl_model_evaluation_add(sl_model_evaluation *evaluation, const sluice_ba
                                 const float *values)
 {
     const size_t width = evaluation->width, stride = evaluation->every_step ? batch->steps : 1;
+    const size_t value_width = width / sl_model_evaluation_count_quantiles(evaluation);
     sl_exit code = run(evaluation, batch);
     for (size_t n = 0; n < batch->rows; n++) {
         const size_t steps = batch->lengths ? (size_t)batch->lengths[n] : batch->steps;
@@ -181,7 +197,7 @@ sl_exit sl_model_evaluation_add(sl_model_evaluation *evaluation, const sluice_ba
                     code = fail_number(evaluation, evaluation->input, "output", first + n, t, k);
             if (!code)
                 code = labels ? score_label(evaluation, outputs, labels[at], first + n, t)
-                              : score_values(evaluation, outputs, values + at * width, first + n, t);
+                              : score_values(evaluation, outputs, values + at * value_width, first + n, t);
         }
         evaluation->steps += steps;
     }

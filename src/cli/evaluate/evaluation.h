@@ -20,6 +20,7 @@ typedef struct sl_model_evaluation {
     sluice_engine *engine;
     sluice_engine_info info;
     size_t width;                 /* of an output: C, or values of a target */
+    sl_train_loss loss;           /* of values; its quantiles are neighbours among the outputs, so that Q of them have one target */
     bool has_classes, every_step; /* targets are labels; there is one for each step */
     bool are_shares;              /* outputs are probabilities, not logits */
     const char *row_name;         /* "row" or "line", */
@@ -41,7 +42,7 @@ typedef struct sl_model_evaluation {
 sl_exit sl_model_evaluation_begin(sl_model_evaluation *evaluation, size_t target_width);
 
 /** Run a batch, whose rows begin with row `first` of the input, and score its outputs: by labels, or by values, [rows] or
- *  [rows][steps], of which those behind a row's end are not looked at. */
+ *  [rows][steps], an output's Q-th part wide, of which those behind a row's end are not looked at. */
 sl_exit sl_model_evaluation_add(sl_model_evaluation *evaluation, const sluice_batch *batch, size_t first, const int32_t *labels,
                                 const float *values);
 
@@ -57,6 +58,9 @@ sl_exit sl_evaluate_series(sl_model_evaluation *evaluation);
 
 /** Print what was found, as a table or as JSON. */
 sl_exit sl_evaluation_print(const sl_model_evaluation *evaluation);
+
+/** How many outputs a value has: the number of quantiles, or 1. */
+size_t sl_model_evaluation_count_quantiles(const sl_model_evaluation *evaluation);
 
 /** Write the picture of --picture. */
 sl_exit sl_evaluation_draw(const sl_model_evaluation *evaluation, const char *path);

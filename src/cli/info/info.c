@@ -227,6 +227,9 @@ static sl_exit check_compare(const sl_options *options)
     if (!options->compare && (options->text || options->keep_cr || options->mask || options->step_first || options->rows))
         return sl_report(SL_EXIT_USAGE,
                          "--text, --keep-cr, --mask, --layout tnc and --rows go with --compare; add it, or leave them out");
+    if ((!options->compare || options->text) && (options->series.missing || sl_series_options_has_table(&options->series)))
+        return sl_report(SL_EXIT_USAGE, "--delimiter, --header, --sequence-column and --missing are of the table of --compare; add "
+                                        "it without --text, or leave them out");
     if (options->compare && (options->env || options->explain))
         return sl_report(SL_EXIT_USAGE, "--compare goes with MODEL, not with --env or --explain");
     if (!options->text && options->keep_cr)

@@ -10,6 +10,8 @@
 #include "cli/input/npy_input.h"
 #include "cli/layer_output.h"
 #include "cli/notes.h"
+#include "cli/series/forecast.h"
+#include "cli/series/window_reader.h"
 #include "cli/state_sizes.h"
 #include "program/format.h"
 #include "program/interrupt.h"
@@ -284,6 +286,64 @@ static sl_exit compare_text(comparison *this)
     return code;
 }
 
+static sl_exit compare_windows(comparison *this, sl_window_reader *reader)
+{
+    sl_window_batch windows;
+    sl_exit code;
+    while (!(code = sl_window_reader_next(reader, &windows)) && windows.rows) {
+        const sluice_batch batch = {.struct_size = sizeof batch,
+                                    .rows = windows.rows,
+                                    .steps = reader->windows.steps,
+                                    .x = windows.x,
+                                    .x_step_stride = reader->width,
+                                    .x_offsets = windows.offsets};
+        code = compare_batch(this, &batch);
+        if (code)
+            return code;
+        this->steps += (uint64_t)windows.rows * batch.steps;
+    }
+    return code;
+}
+
+static sl_exit compare_series(comparison *this, const sl_forecast *forecast)
+{
+    const sl_options *options = this->options;
+    const sl_csv_options table = sl_series_options_get_table(&options->series);
+    const sl_windows windows = {.steps = forecast->windows.steps, .hop = forecast->windows.hop}; /* no targets are needed */
+    sl_exit code = choose_outputs(this, windows.steps);
+    if (code)
+        return code;
+    this->classifier = KINDS; /* forecasts are no classes */
+    const double row_bytes = (double)(2 * forecast->inputs.count) * sizeof(float) + get_row_bytes(this);
+    const size_t most = sl_chunk_rows_get(options, this->info.threads, row_bytes);
+    sl_window_reader reader = {0};
+    code = make_room(this, most);
+    code = code ? code : sl_window_reader_open(options->compare, &table, &forecast->inputs, &windows, most, &reader);
+    code = code ? code : compare_windows(this, &reader);
+    sl_window_reader_close(&reader);
+    return code;
+}
+
+/* Rows, or of a model that was trained on windows, series; what is of rows alone makes them rows. */
+static sl_exit compare_numbers(comparison *this)
+{
+    const sl_options *options = this->options;
+    sl_forecast forecast;
+    bool is_series;
+    sl_exit code = sl_forecast_read(this->model, options->model, &forecast, &is_series);
+    if (code)
+        return code;
+    is_series = is_series && !options->lengths && !options->mask && !options->step_first;
+    if (!is_series && (options->series.missing || sl_series_options_has_table(&options->series)))
+        code = sl_report(SL_EXIT_USAGE, "--delimiter, --header, --sequence-column and --missing are of tables, which models have "
+                                        "read that sluice train --window made, without --lengths, --mask and --layout; leave them "
+                                        "out");
+    else
+        code = is_series ? compare_series(this, &forecast) : compare_npy(this);
+    sl_forecast_release(&forecast);
+    return code;
+}
+
 /* ---- The command ------------------------------------------------------------------------------------------------------------ */
 
 static sl_exit make_engines(comparison *this)
@@ -304,7 +364,7 @@ static sl_exit compare(comparison *this)
     sl_exit code = sl_layer_output_find(this->options, this->model, &this->output);
     code = code ? code : make_engines(this);
     if (!code)
-        code = this->options->text ? compare_text(this) : compare_npy(this);
+        code = this->options->text ? compare_text(this) : compare_numbers(this);
     if (code)
         return code;
     if (this->options->json)

@@ -1,6 +1,7 @@
 #include "cli/series/series_table.h"
 
 #include "base/size.h"
+#include "io/label.h"
 #include "io/series/series.h"
 #include "program/interrupt.h"
 
@@ -59,9 +60,14 @@ static sl_exit find_column(const reader *from, const char *name, size_t *column)
                 *column = k;
                 return SL_EXIT_OK;
             }
-    return sl_report(SL_EXIT_DATA, "%s: there is no column '%.100s'; %s", sl_report_input(from->path), name,
-                     from->is_table ? "give a name of the header, or a number from 1 on"
-                                    : "an array's columns have numbers, from 1 on");
+    sl_label_list list = {0};
+    for (size_t k = 0; k < from->width; k++) {
+        const char *named = sl_series_get_column(from->series, k);
+        if (*named)
+            sl_label_list_add(&list, named, strlen(named), "");
+    }
+    return sl_report(SL_EXIT_DATA, "%s: there is no column '%.100s'; give a number from 1 to %zu%s%s", sl_report_input(from->path),
+                     name, from->width, list.count ? ", or one of " : "", list.text);
 }
 
 /* Where a column of the file is in memory: there, or behind the last one so far. */

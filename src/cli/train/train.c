@@ -13,6 +13,36 @@
 
 /* ---- Options --------------------------------------------------------------------------------------------------------------- */
 
+/* What is of rows of their own. */
+static sl_exit check_no_rows(const sl_options *options)
+{
+    static const char targets[] = "windows have their targets in the series", steps[] = "each window has all its steps";
+    static const struct {
+        const char *name, *why, *remedy;
+    } others[] = {
+        {"text", "lines of text are no series", "leave it out"},
+        {"lengths", steps, "leave it out"},
+        {"validate-lengths", steps, "leave it out"},
+        {"labels", targets, "give --target"},
+        {"values", targets, "give --target"},
+        {"validate-labels", targets, "leave it out"},
+        {"validate-values", targets, "leave it out"},
+        {"sample-weights", "all windows weigh the same", "leave it out"},
+        {"classes", "windows are trained to forecast values", "leave it out"},
+        {"no-head", "the head gives the forecasts", "leave it out"},
+        {"new-head", "--from goes on with the outputs that the model has", "leave it out"},
+        {"every-step", "the targets lie behind a window's last step", "leave it out"},
+        {"validate-share", "windows of training would overlap those for validation", "give --validate-last"},
+        {"truncate", "windows are trained in any order, each from zero states",
+         "give a long series as --input [1][T][I] with --values [1][T][C], whose parts follow each other"},
+    };
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+        if (sl_command_line_is_given(options, others[k].name))
+            return sl_report(SL_EXIT_USAGE, "--%s does not go with --window, as %s; %s", others[k].name, others[k].why,
+                             others[k].remedy);
+    return SL_EXIT_OK;
+}
+
 /* --window, and what goes with it alone. */
 static sl_exit check_windows(const sl_options *options)
 {
@@ -25,14 +55,11 @@ static sl_exit check_windows(const sl_options *options)
                          "--standardize, --normalize and --validate-last go with --window; give it, or leave them out");
     if (!series->window)
         return SL_EXIT_OK;
+    const sl_exit code = check_no_rows(options);
+    if (code)
+        return code;
     if (!options->input || !series->targets)
         return sl_report(SL_EXIT_USAGE, "--window needs --input FILE, the series, and --target, the columns to forecast");
-    if (o->text || options->lengths || o->labels || o->values || o->validate_lengths || o->validate_labels || o->validate_values ||
-        o->classes || o->no_head || o->new_head || o->every_step || o->truncate || o->validate_share > 0 || o->sample_weights)
-        return sl_report(SL_EXIT_USAGE,
-                         "--window makes rows and targets of series; leave out --text, --lengths, --labels, --values and those of "
-                         "--validate, --classes, --no-head, --new-head, --every-step, --truncate, --sample-weights and "
-                         "--validate-share, of which windows of training would see the future; --validate-last does not");
     if (o->standardize && o->normalize)
         return sl_report(SL_EXIT_USAGE, "--standardize and --normalize exclude each other; give one of them");
     if (o->validate && o->validate_last > 0)

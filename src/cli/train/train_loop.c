@@ -119,9 +119,8 @@ static sl_exit stop(sl_training *train)
 
 static sl_exit train_batches(sl_training *train)
 {
-    const sl_data *data = &train->dataset.data;
     show_progress(train);
-    sl_order_shuffle(&train->dataset.order, data->lengths, data->steps, train->options->train.trainer.seed, train->position.epoch);
+    sl_order_shuffle(&train->dataset.order, train->options->train.trainer.seed, train->position.epoch);
     sl_exit code = sl_group_agree(sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK);
     while (!code && train->position.batch < train->dataset.order.batches) {
         code = train_batch(train, &train->dataset.order.ranges[train->position.batch]);

@@ -12,18 +12,19 @@
 
 enum { SCORE_BYTES = 96, NAME_COLUMNS = 24 };
 
-/* What the loss of --values is called, and its key in JSON. */
-typedef struct loss_name {
-    const char *words, *key;
-} loss_name;
-
-static const loss_name *get_loss(const sl_training *train)
+/* The key in JSON of the loss of --values. */
+static const char *get_loss_key(const sl_training *train)
 {
-    static const loss_name names[] = {[SLUICE_LOSS_SQUARED_ERROR] = {"mean squared error", "mean_squared_error"},
-                                      [SLUICE_LOSS_ABSOLUTE_ERROR] = {"mean absolute error", "mean_absolute_error"},
-                                      [SLUICE_LOSS_HUBER] = {"mean Huber loss", "mean_huber_loss"},
-                                      [SLUICE_LOSS_QUANTILE] = {"mean quantile loss", "mean_quantile_loss"}};
-    return &names[train->options->train.loss.kind];
+    static const char *const keys[] = {[SLUICE_LOSS_SQUARED_ERROR] = "mean_squared_error",
+                                       [SLUICE_LOSS_ABSOLUTE_ERROR] = "mean_absolute_error",
+                                       [SLUICE_LOSS_HUBER] = "mean_huber_loss",
+                                       [SLUICE_LOSS_QUANTILE] = "mean_quantile_loss"};
+    return keys[train->options->train.loss.kind];
+}
+
+static const char *get_loss_words(const sl_training *train)
+{
+    return sl_loss_get_words(train->options->train.loss.kind);
 }
 
 static const char *describe(const sl_training *train, const sl_score *score, char text[SCORE_BYTES])
@@ -32,7 +33,7 @@ static const char *describe(const sl_training *train, const sl_score *score, cha
         snprintf(text, SCORE_BYTES, score->loss < 1e6 ? "loss %.4f, accuracy %.2f %%" : "loss %.4g, accuracy %.2f %%", score->loss,
                  100 * sl_score_get_accuracy(score));
     else
-        snprintf(text, SCORE_BYTES, "%s %.6g", get_loss(train)->words, score->loss);
+        snprintf(text, SCORE_BYTES, "%s %.6g", get_loss_words(train), score->loss);
     return text;
 }
 
@@ -136,7 +137,7 @@ static json_t *output_to_json(const sl_training *train, size_t k)
 {
     const sl_train_loss *loss = &train->options->train.loss;
     const size_t each = loss->quantile_count ? loss->quantile_count : 1;
-    json_t *object = json_pack("{sI sf}", "output", (json_int_t)k, get_loss(train)->key, get_mean_loss(train, k));
+    json_t *object = json_pack("{sI sf}", "output", (json_int_t)k, get_loss_key(train), get_mean_loss(train, k));
     char name[SL_FORECAST_NAME_BYTES];
     if (object && train->dataset.data.windows)
         json_object_set_new(object, "name", sl_json_string(get_name(train, k, name)));
@@ -193,7 +194,7 @@ static void print_scores(const sl_training *train)
 {
     char index[SL_FORECAST_NAME_BYTES], right[SL_FORMAT_COUNT], of[SL_FORMAT_COUNT];
     sl_format_print_name(train->curve.has_classes ? "class" : "output", NAME_COLUMNS, stdout);
-    printf("%s\n", train->curve.has_classes ? "accuracy       right          of" : get_loss(train)->words);
+    printf("%s\n", train->curve.has_classes ? "accuracy       right          of" : get_loss_words(train));
     for (size_t k = 0; k < train->evaluation.count; k++) {
         const sl_output_score *score = &train->best.scores[k];
         sl_format_print_name(get_name(train, k, index), NAME_COLUMNS, stdout);

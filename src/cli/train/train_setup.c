@@ -189,7 +189,7 @@ static uint64_t count_updates(sl_training *train)
         return options->epochs * order->batches;
     uint64_t updates = 0;
     for (uint64_t epoch = 0; epoch < options->epochs && !sl_interrupt_seen(); epoch++) {
-        sl_order_shuffle(order, train->dataset.data.lengths, train->dataset.data.steps, options->trainer.seed, epoch);
+        sl_order_shuffle(order, options->trainer.seed, epoch);
         for (size_t k = 0; k < order->batches; k++) {
             const sl_batch_range *range = &order->ranges[k];
             sl_minibatch_select(&train->minibatch, &train->dataset.data, order->rows + range->begin, range->end - range->begin,

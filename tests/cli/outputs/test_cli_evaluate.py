@@ -173,6 +173,17 @@ def check_values(cli):
         table = cli.answers("evaluate", model, *data.words, "--values", file).decode()
         cli.check(f"{expected['mae']:.6g}" in table and f"{expected['mape']:.2f} %" in table and
                   f"without {expected['zeros']} that are 0" in table, f"{what}: the table: {table}")
+    outputs = parse_npy(cli.answers("run", cases[0][1], *data.words, "-o", "-"))[1]
+    values = [as_float(data.source.uniform(-1, 1)) for _ in range(ROWS)]
+    words = [*data.words, "--values", cli.npy("one.npy", (ROWS,), values), "--json"]
+    found = json.loads(cli.answers("evaluate", cases[0][1], *words, "--loss", "quantile:0.25,0.5"))
+    for k, q in enumerate((0.25, 0.5)):
+        pairs = [(outputs[at * width + k], values[at]) for at in range(ROWS)]
+        losses = [max(q * (target - output), (q - 1) * (target - output)) for output, target in pairs]
+        expected = {**errors(pairs), "loss": sum(losses) / ROWS, "below": sum(target < output for output, target in pairs) / ROWS, "quantile": q}
+        row = found["outputs"][k]
+        cli.check(all(close(row[name], expected[name]) for name in expected), f"quantile {q}: {row}, {expected}")
+    cli.refused(DATA, ["one.npy", "found 1", "--loss quantile"], "evaluate", cases[0][1], *words)
     zeros = cli.npy("zeros.npy", (ROWS, width), [0] * ROWS * width)
     found = json.loads(cli.answers("evaluate", cases[0][1], *data.words, "--values", zeros, "--json"))
     cli.check(found["all"]["mape"] is None and found["all"]["zeros"] == ROWS * width, "nothing but zeros: no MAPE")

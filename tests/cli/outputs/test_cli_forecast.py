@@ -122,6 +122,56 @@ def check_evaluate(cli):
     cli.check("load+2" in cli.path("p.svg").read_text(), "the picture names its outputs")
 
 
+def check_quantiles(cli):
+    """Each quantile of a value against the value's target: its loss, and the share of the targets that is less."""
+    table, model = Table(cli), cli.path("quantiles.safetensors")
+    notes, quantiles = [["1 of 3 series is too short"]], [as_float(.2), as_float(.9)]
+    result = sluice("train", "-i", table.file, *table.words, "--window", WINDOW, "--target", "load,heat", "--columns", "heat,load", "--horizon",
+                    "1-2", "--standardize", "--loss", "quantile:0.2,0.9", "--epochs", 3, "--hidden", 5, "-o", model, *QUIET)
+    cli.check(result.returncode == 0, f"training: {result.stderr!r}")
+    rows = read_table(cli.answers("run", model, "-i", table.file, *table.words, "-o", "-", "--format", "csv", notes=1))[1]
+    forecasts = {(row[0], int(row[1])): [as_float(text) for text in row[2:]] for row in rows}
+    found = json.loads(cli.answers("evaluate", model, "-i", table.file, *table.words, "--season", 3, "--json", "--picture",
+                                   cli.path("q.svg"), notes=notes))
+    ends = [(name, first + WINDOW - 1) for name, first in table.windows(behind=2)]
+    places = [(horizon, column, q) for horizon in (1, 2) for column in (1, 2) for q in quantiles]
+    cli.check(len(found["outputs"]) == len(places), "an output for each horizon, target and quantile")
+    losses = []
+    for k, (horizon, column, q) in enumerate(places):
+        value = lambda name, step: as_float(table.series[name][step][column])
+        for row, pairs in ((found["outputs"][k], [(forecasts[name, end][k], value(name, end + horizon)) for name, end in ends]),
+                           (found["outputs"][k]["naive"], [(value(name, end + horizon - 3), value(name, end + horizon)) for name, end in ends])):
+            each = [q * (target - output) if output < target else (1 - q) * (output - target) for output, target in pairs]
+            expected = {**errors(pairs), "loss": sum(each) / len(each), "below": sum(target < output for output, target in pairs) / len(pairs)}
+            cli.check(close(row, expected), f"output {k}: {row}, {expected}")
+            losses += each if row is found["outputs"][k] else []
+        cli.check(close(found["outputs"][k], {"quantile": q}), f"output {k}: {found['outputs'][k]['quantile']}")
+    cli.check(close(found, {"loss": sum(losses) / len(losses)}), f"the loss: {found['loss']}")
+    text = cli.answers("evaluate", model, "-i", table.file, *table.words, notes=notes).decode()
+    cli.check("mean quantile loss" in text and "below" in text and "heat+2 q0.9" in text, f"the table: {text}")
+
+
+def check_compare(cli):
+    """info --compare of a table is that of the same windows as rows."""
+    table = Table(cli)
+    windows = table.windows()
+    x = cli.npy("x.npy", (len(windows), WINDOW, 2), table.inputs(windows))
+    steps = cli.npy("n.npy", (len(windows),), [WINDOW] * len(windows), "<i4")
+    base = ["info", table.model, "--precision", "int8", "--json", "--compare"]
+    rows = json.loads(cli.answers(*base, x, "--lengths", steps))
+    notes = [["1 of 3 series is too short"]]
+    for more in ([], ["--rows", 4]):
+        found = json.loads(cli.answers(*base, table.file, *table.words, *more, notes=notes))
+        same = [name for name in ("largest_difference", "rms_difference", "elements") for k, output in enumerate(found["outputs"])
+                if output[name] != rows["outputs"][k][name] and not math.isclose(output[name], rows["outputs"][k][name], rel_tol=ROUNDING)]
+        cli.check(not same and found["rows"] == len(windows) and found["steps"] == WINDOW * len(windows) and found["classes"] is None,
+                  f"{found}, {rows}")
+    cli.check(found["outputs"][0]["largest_difference"] > 0, f"something is compared: {found}")
+    cli.refused(DATA, ["table.csv", "heat"], *base, table.file, "--delimiter", ";")
+    cli.refused(USAGE, ["--missing", "--lengths"], *base, x, "--lengths", steps, "--missing", "zero")
+    cli.refused(USAGE, ["--delimiter", "--compare"], "info", table.model, "--delimiter", ";")
+
+
 def check_refused(cli):
     table = Table(cli)
     out = cli.path("refused.csv")
@@ -138,6 +188,7 @@ def check_refused(cli):
     plain = Network(SEED, 2, 3, classes=1).write(cli.path("plain.safetensors"))
     cli.refused(USAGE, ["--keep", "sluice train --window"], "run", plain, "-i", table.file, "-o", out, "--keep", "time")
     cli.refused(USAGE, ["--labels", "--values", "--window"], "evaluate", plain, "-i", table.file)
+    cli.refused(USAGE, ["--loss", "--values"], "evaluate", *words, "--loss", "absolute")
     wide = cli.npy("wide.npy", (20, 3), [0.5] * 60)
     table_of_names = cli.npy("names.npy", (20, 2), [0.5] * 40)
     cli.refused(DATA, ["wide.npy", "2 columns", "found 3"], "run", table.model, "-i", wide, "-o", out)

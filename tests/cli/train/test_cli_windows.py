@@ -291,7 +291,7 @@ def check_bad_options(cli):
     words = [*base, *table_words(table)]
     for expected, more in ((["--window needs", "--target"], []), (["--standardize", "--normalize"], ["--target", 3, "--standardize", "--normalize"]),
                            (["--validate-share", "--validate-last"], ["--target", 3, "--validate-share", 0.2]),
-                           (["--every-step", "--truncate"], ["--target", 3, "--truncate", 4]),
+                           (["--truncate", "[1][T][I]"], ["--target", 3, "--truncate", 4]),
                            (["--validate", "--validate-last"], ["--target", 3, "--validate", table, "--validate-last", 0.2]),
                            (["--horizon", "1-24", "'3-1'"], ["--target", 3, "--horizon", "3-1"]),
                            (["--delimiter", "'ab'"], ["--target", 3, "--delimiter", "ab"]),
@@ -324,7 +324,7 @@ def check_bad_data(cli):
     cli.refused(USAGE, ["asked for twice"], *base, "-i", table, "--columns", "load,3", "--target", "load")
     array_ = cli.npy("nan.npy", (60, 1), steps)
     cli.refused(DATA, ["series 0, step 2", "'1'", "nan", "--missing"], *base, "-i", array_, "--target", 1)
-    cli.refused(DATA, ["no column '2'", "numbers"], *base, "-i", array_, "--target", 2)
+    cli.refused(DATA, ["no column '2'", "number from 1 to 1"], *base, "-i", array_, "--target", 2)
     packed = gzip.compress(table.read_bytes())
     cli.refused(DATA, ["truncated"], *base, "-i", cli.write("cut.csv.gz", packed[:len(packed) // 2]), *one)
     cli.check(not out.exists() and not cli.leftovers(), "nothing is written")

@@ -127,11 +127,13 @@ sl_exit sl_dataset_split(sl_dataset *dataset, const sl_options *options)
     /* Batches for validation may be larger than for training, unless each row has outputs for all its steps. */
     enum { VALIDATION_ROWS = 256 };
     const bool is_large = batch > VALIDATION_ROWS || sl_dataset_has_step_targets(dataset, options);
-    code = sl_order_create(&dataset->order, lists.training, lists.training_count, batch);
-    const sl_exit second =
-        sl_order_create(&dataset->validation_order, lists.validation, lists.validation_count, is_large ? batch : VALIDATION_ROWS);
+    const sl_data *validation = dataset->validation ? dataset->validation : &dataset->data; /* or any, of no rows */
+    code =
+        sl_order_create(&dataset->order, lists.training, lists.training_count, batch, dataset->data.lengths, dataset->data.steps);
+    const sl_exit second = sl_order_create(&dataset->validation_order, lists.validation, lists.validation_count,
+                                           is_large ? batch : VALIDATION_ROWS, validation->lengths, validation->steps);
     if (!code && !second && dataset->validation)
-        sl_order_sort(&dataset->validation_order, dataset->validation->lengths, dataset->validation->steps);
+        sl_order_sort(&dataset->validation_order);
     return code ? code : second;
 }
 

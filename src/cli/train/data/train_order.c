@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Random numbers -------------------------------------------------------------------------------------------------------- */
 
@@ -38,13 +39,37 @@ size_t *sl_order_count(size_t count)
     return numbers;
 }
 
-sl_exit sl_order_create(sl_order *order, size_t *all, size_t count, size_t batch)
+static uint64_t get_length(const sl_order *order, size_t row)
 {
-    *order = (sl_order){.count = count, .all = all, .batches = count / batch + (count % batch > 0)};
+    return order->lengths ? (uint64_t)order->lengths[row] : order->steps;
+}
+
+enum { FINE = 256 }; /* least number of keys of a length, and what the keys of two neighbouring lengths are apart */
+
+static uint64_t count_keys(uint64_t length)
+{
+    return FINE + length * FINE / 8;
+}
+
+static bool have_one_length(const sl_order *order)
+{
+    for (size_t n = 1; n < order->count; n++)
+        if (get_length(order, order->all[n]) != get_length(order, order->all[0]))
+            return false;
+    return true;
+}
+
+sl_exit sl_order_create(sl_order *order, size_t *all, size_t count, size_t batch, const int64_t *lengths, size_t steps)
+{
+    *order =
+        (sl_order){.count = count, .all = all, .batches = count / batch + (count % batch > 0), .lengths = lengths, .steps = steps};
+    order->has_one_length = have_one_length(order);
+    /* Rows that share a key stay in the data's order: with more rows than keys a batch would be of one part of the data. */
+    const bool has_keys = !order->has_one_length || !count || count <= count_keys(get_length(order, all[0]));
     order->rows = calloc(count ? count : 1, sizeof *order->rows);
-    order->keyed = calloc(count ? count : 1, 2 * sizeof *order->keyed);
+    order->keyed = has_keys ? calloc(count ? count : 1, 2 * sizeof *order->keyed) : NULL;
     order->ranges = calloc(order->batches ? order->batches : 1, sizeof *order->ranges);
-    if (!order->rows || !order->keyed || !order->ranges)
+    if (!order->rows || (has_keys && !order->keyed) || !order->ranges)
         return sl_report_memory("the order of the rows");
     for (size_t k = 0; k < order->batches; k++)
         order->ranges[k] = (sl_batch_range){k * batch, k + 1 < order->batches ? (k + 1) * batch : count};
@@ -101,27 +126,43 @@ static void sort(sl_order *order)
         order->rows[n] = from[n].row;
 }
 
-static uint64_t get_length(const int64_t *lengths, size_t steps, size_t row)
+void sl_order_sort(sl_order *order)
 {
-    return lengths ? (uint64_t)lengths[row] : steps;
-}
-
-void sl_order_sort(sl_order *order, const int64_t *lengths, size_t steps)
-{
+    if (order->has_one_length) {
+        memcpy(order->rows, order->all, order->count * sizeof *order->rows);
+        return;
+    }
     for (size_t n = 0; n < order->count; n++)
-        order->keyed[n] = (sl_keyed){get_length(lengths, steps, order->all[n]), order->all[n]};
+        order->keyed[n] = (sl_keyed){get_length(order, order->all[n]), order->all[n]};
     sort(order);
 }
 
-void sl_order_shuffle(sl_order *order, const int64_t *lengths, size_t steps, uint64_t seed, uint64_t epoch)
+/* Any order of all rows is as likely as any other. */
+static void mix(sl_order *order, uint64_t *state)
 {
-    uint64_t state = begin_stream(seed, SHUFFLE, epoch);
-    const uint64_t fine = 256; /* keys per unit of length */
     for (size_t n = 0; n < order->count; n++) {
-        const uint64_t place = get_length(lengths, steps, order->all[n]) * fine;
-        order->keyed[n] = (sl_keyed){place + draw_below(&state, fine + place / 8), order->all[n]};
+        const size_t other = draw_below(state, n + 1);
+        order->rows[n] = order->rows[other];
+        order->rows[other] = order->all[n];
+    }
+}
+
+static void sort_by_keys(sl_order *order, uint64_t *state)
+{
+    for (size_t n = 0; n < order->count; n++) {
+        const uint64_t length = get_length(order, order->all[n]);
+        order->keyed[n] = (sl_keyed){length * FINE + draw_below(state, count_keys(length)), order->all[n]};
     }
     sort(order);
+}
+
+void sl_order_shuffle(sl_order *order, uint64_t seed, uint64_t epoch)
+{
+    uint64_t state = begin_stream(seed, SHUFFLE, epoch);
+    if (order->keyed)
+        sort_by_keys(order, &state);
+    else
+        mix(order, &state);
     /* The smaller batch, if there is one, must not always have the longest rows, which are last. */
     const size_t batches = order->batches, batch = sl_order_get_most(order);
     const size_t rest = order->count - batch * (batches - (batches > 0)), smaller = batches ? draw_below(&state, batches) : 0;

@@ -4,6 +4,7 @@
 
 #include "program/report.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,18 +24,22 @@ typedef struct sl_order {
     size_t *rows;           /* [count] the same rows, batch after batch, shortest first within each */
     size_t batches;         /* all have the same number of rows, except for one with the rest */
     sl_batch_range *ranges; /* [batches] */
-    sl_keyed *keyed;        /* [2 * count] buffer for sorting */
+    const int64_t *lengths; /* of the rows of the data; NULL: each has `steps` */
+    size_t steps;
+    bool has_one_length; /* all rows that take part have the same */
+    sl_keyed *keyed;     /* [2 * count] buffer for sorting; NULL: rows have no keys */
 } sl_order;
 
-/** Make an order of `count` rows in batches of `batch` rows. Takes ownership of `all`, also on failure; sl_order_release frees it. */
-sl_exit sl_order_create(sl_order *order, size_t *all, size_t count, size_t batch);
+/** Make an order of `count` rows in batches of `batch` rows. Takes ownership of `all`, also on failure; sl_order_release frees it.
+ *  `lengths` stay the caller's, and as they are; NULL: each row has `steps`. */
+sl_exit sl_order_create(sl_order *order, size_t *all, size_t count, size_t batch, const int64_t *lengths, size_t steps);
 
 /** Distribute the rows over batches at random, and shuffle the batches, by seed and epoch. A batch has rows of similar length, up to
- *  about an eighth longer or shorter. `lengths` NULL: each has `steps`. */
-void sl_order_shuffle(sl_order *order, const int64_t *lengths, size_t steps, uint64_t seed, uint64_t epoch);
+ *  about an eighth longer or shorter. */
+void sl_order_shuffle(sl_order *order, uint64_t seed, uint64_t epoch);
 
-/** Sort all rows by length, shortest first; likewise. */
-void sl_order_sort(sl_order *order, const int64_t *lengths, size_t steps);
+/** Sort all rows by length, shortest first, those of a length by their numbers. */
+void sl_order_sort(sl_order *order);
 
 /** Number of rows of the largest batch. */
 size_t sl_order_get_most(const sl_order *order);
