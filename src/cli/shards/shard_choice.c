@@ -75,7 +75,7 @@ static sl_exit read_source(const source *from, sl_shard_choice *choice)
     uint64_t index, count, others[OTHERS] = {[LEAST] = 0, [STEP] = 1, [MOST] = 0};
     sl_exit code = read_variable(from->index, &index);
     code = code ? code : read_variable(from->count, &count);
-    for (size_t k = 0; !code && from->others[k] && k < OTHERS; k++)
+    for (size_t k = 0; !code && k < OTHERS && from->others[k]; k++)
         code = read_variable(from->others[k], &others[k]);
     if (code)
         return code;
