@@ -14,7 +14,7 @@ import time
 
 from support.checks import BUILD, SOURCE
 from support.documents import missing_links
-from support.cli import LANGID, OK, PROGRAM, USAGE, environment, finish, run_parts, spell_lines, wait_until
+from support.cli import LANGID, OK, PROGRAM, RANK_SETTINGS, USAGE, environment, finish, run_parts, spell_lines, wait_until
 
 try:
     import yaml
@@ -157,8 +157,7 @@ def check_mpi(cli):
         return
 
     def ranks(count, *words):
-        settings = with_programs(cli, RANKS=str(count), OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                                 OMPI_MCA_rmaps_base_oversubscribe="1")
+        settings = with_programs(cli, RANKS=str(count), OMP_NUM_THREADS="1", **RANK_SETTINGS)
         return subprocess.Popen(list(map(str, [EXAMPLES / "mpi" / "ranks.sh", *words])), env=environment(**settings),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 

@@ -15,16 +15,12 @@ import sys
 import time
 
 from support.checks import BUILD
-from support.cli import (DATA, FAILURE, INTERRUPTED, IO, LETTERS, NO_INPUT, Network, OK, QUIET, STARTED, USAGE, environment, read_npy, run_parts, sluice, spell_lines,
-                         wait_until)
+from support.cli import (DATA, FAILURE, INTERRUPTED, IO, LETTERS, NO_INPUT, Network, OK, QUIET, RANK_SETTINGS, STARTED, USAGE, environment, read_npy,
+                         run_parts, sluice, spell_lines, wait_until)
 
 RANKS = BUILD / "src" / "mpi" / "sluice-mpi"
 DEEP = os.environ.get("SLUICE_TEST_DEPTH") == "all"
 SEED = int(os.environ.get("SLUICE_TEST_SEED", "16"))
-# More ranks than CPUs, and as root, as in a container.
-SETTINGS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
-            "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_hwloc_base_binding_policy": "none",
-            "ASAN_OPTIONS": "detect_leaks=0"} # MPI leaves memory at its end
 
 
 def begin(ranks, *words, directory, **settings):
@@ -35,7 +31,7 @@ def begin(ranks, *words, directory, **settings):
     else:
         line = ["-n", ranks, RANKS, *words]
     process = subprocess.Popen(["mpirun", *map(str, line)], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=environment(**SETTINGS, **{"OMP_NUM_THREADS": "1", **settings}))
+                               stderr=subprocess.PIPE, env=environment(**RANK_SETTINGS, **{"OMP_NUM_THREADS": "1", **settings}))
     STARTED.append(process)
     return process
 
@@ -286,7 +282,7 @@ def check_run(cli):
         code, said = end(begin(3, "run", tokens, "-i", bad, "-o", "y.npy", *more, directory=directory))
         cli.check(code == DATA and len(said) == 1 and "rank 2: " in said[0] and "row 57" in said[0], f"bad data of one rank: {code} {said}")
         cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
-    shown = subprocess.run([RANKS, "help", "run"], capture_output=True, check=True, env=environment(**SETTINGS)).stdout
+    shown = subprocess.run([RANKS, "help", "run"], capture_output=True, check=True, env=environment(**RANK_SETTINGS)).stdout
     cli.check(shown.startswith(b"Usage: sluice-mpi run MODEL"), f"the help names the program: {shown[:60]}")
     cli.check(end(begin(2, *numbers, "--shard", "1/2", directory=directory))[0] == USAGE, "--shard is the ranks' own")
     other = Network(SEED + 1, 3, 9, classes=4).write(cli.path("other.st"))

@@ -30,6 +30,9 @@ QUIET = ["--progress", "never"]
 CODES = {"<f4": "f", "<f8": "d", "|u1": "B", "<i4": "i", "<i8": "q"}
 OK, FAILURE, USAGE, DATA, NO_INPUT, IO, INTERRUPTED = 0, 1, 2, 65, 66, 74, 130
 SETTINGS = ("SLUICE_NUM_THREADS", "SLUICE_ISA", "SLUICE_GEMM", "SLUICE_PRECISION", "BLIS_ARCH_TYPE", "NO_COLOR")
+# For mpirun: more ranks than CPUs, as root, as in a container, and no report of what MPI leaves in memory at its end.
+RANK_SETTINGS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
+                 "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_hwloc_base_binding_policy": "none", "ASAN_OPTIONS": "detect_leaks=0"}
 TABLE = {"SLUICE_MACHINE": "table"}  # no program measures the machine, or uses a cache of the user's
 
 # A signal that is ignored here, as under nohup or in the background, would stay so in the program, and tests send them.
