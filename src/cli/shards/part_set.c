@@ -94,7 +94,6 @@ static sl_exit check_missing(const scan *of)
         if (missing <= LISTED)
             used += (size_t)snprintf(list + used, sizeof list - used, "%s%zu%s", used ? ", " : "", k + 1,
                                      of->seen[k] & HAS_PART ? " (has no record)" : "");
-        used = used < sizeof list ? used : sizeof list - 1;
     }
     if (!missing)
         return SL_EXIT_OK;
