@@ -328,6 +328,10 @@ def check_own_files(cli):
     before = x.read_bytes(), mask.read_bytes()
     cli.refused(USAGE, ["--output", "--mask", "same file"], "run", model, "-i", x, "--mask", mask, "-o", mask)
     cli.refused(USAGE, ["--output", "--input", "same file"], "run", model, "-i", x, "-o", x, "--shard", "1/2")
+    archive = cli.path("x.npz")
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(x, "x.npy")
+    cli.refused(USAGE, ["--output", "--input", "same file"], "run", model, "-i", f"{archive}:x", "-o", archive)
     for place, file in (([], part(out, 1, 2)), (["--in-place"], pathlib.Path(f"{out}.parts-of-0002"))):
         file.symlink_to(x)
         cli.refused(USAGE, ["--output", file.name, "--input", "same file"], "run", model, "-i", x, "-o", out, "--shard", "1/2", *place)
