@@ -81,7 +81,9 @@ const sl_page sl_pages[SL_PAGES] = {
             "checkpoint. Options that change the result cannot be changed; others, such as --epochs, may be given again.\n\n"
             "With --shards S a batch is computed in S parts. mpirun -n R sluice-mpi train, with the same options, shares them "
             "among R "
-            "processes, the ranks; model and checkpoint have the same bytes on any number of ranks.",
+            "processes, the ranks; model and checkpoint have the same bytes on any number of ranks. Of .npy arrays a rank reads "
+            "only where "
+            "its rows lie; text, tables, series and compressed files are read through by each.",
         .examples = "sluice train --text words.tsv --validate-share 0.1 -o model.safetensors\n"
                     "sluice train -i x.npy --labels y.npy -o m.safetensors --checkpoint c.st\n"
                     "sluice train --text w.tsv -o m.st --layers lstm:128:both,lstm:64,dense:32:relu\n"

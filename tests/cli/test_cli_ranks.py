@@ -10,12 +10,14 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zipfile
 
-from support.checks import BUILD
-from support.cli import (DATA, FAILURE, INTERRUPTED, IO, LETTERS, NO_INPUT, Network, OK, QUIET, RANK_SETTINGS, STARTED, USAGE, environment, read_npy,
+from support.checks import BUILD, SOURCE
+from support.cli import (DATA, FAILURE, INTERRUPTED, IO, LETTERS, NO_INPUT, Network, OK, QUIET, RANK_SETTINGS, STARTED, USAGE, environment, npy_bytes, read_npy,
                          run_parts, sluice, spell_lines, wait_until)
 
 RANKS = BUILD / "src" / "mpi" / "sluice-mpi"
@@ -23,13 +25,13 @@ DEEP = os.environ.get("SLUICE_TEST_DEPTH") == "all"
 SEED = int(os.environ.get("SLUICE_TEST_SEED", "16"))
 
 
-def begin(ranks, *words, directory, **settings):
+def begin(ranks, *words, directory, program=(RANKS,), **settings):
     """mpirun running; `words` may have a list for each rank in its place."""
     parts = [[word[rank] if isinstance(word, list) else word for word in words] for rank in range(ranks)]
     if any(isinstance(word, list) for word in words):
-        line = [word for part in parts for word in [":", "-n", 1, RANKS, *part]][1:]
+        line = [word for part in parts for word in [":", "-n", 1, *program, *part]][1:]
     else:
-        line = ["-n", ranks, RANKS, *words]
+        line = ["-n", ranks, *program, *words]
     process = subprocess.Popen(["mpirun", *map(str, line)], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, env=environment(**RANK_SETTINGS, **{"OMP_NUM_THREADS": "1", **settings}))
     STARTED.append(process)
@@ -134,7 +136,7 @@ def check_shards_alone(cli):
 
 def check_same_bytes(cli):
     for kind, shards, counts in (("text", 8, range(1, 9)), ("text", 1, (2,)), ("text", 16, (3, 5)), ("text", 3, (2, 3)), ("pieces", 5, (2, 3, 4)),
-                                 ("pieces", 16, (8,)), ("tokens", 4, (3, 4)), ("precision", 6, (4,)), ("series", 4, (3,))):
+                                 ("pieces", 16, (8,)), ("tokens", 4, (3, 4)), ("precision", 6, (4,)), ("losses", 5, (3,)), ("series", 4, (3,))):
         for ranks in range(1, 9) if DEEP else counts:
             for threads in (1, 2) if ranks == 2 or (DEEP and ranks == 5) else (1,):
                 directory = fresh(cli)
@@ -219,9 +221,13 @@ def check_files(cli):
     packed, copy = cli.write("words.gz", gzip.compress(words)), cli.write("copy.tsv", words)
     columns = cli.write("columns.npy", numbers.replace(b"False", b"True ", 1))
     wide = cli.npy("wide.npy", (60, 12, 3), read_npy(cli.path("x.npy"))[1], "<f8")
+    packed_numbers, archive = cli.write("x.npy.gz", gzip.compress(numbers)), cli.path("x.npz")
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("stored.npy", numbers)
+        made.writestr("deflated.npy", numbers, zipfile.ZIP_DEFLATED)
     values = ["--values", cli.path("v.npy"), "--hidden", 8, "--epochs", 1, "--batch", 16]
-    for one, line in ((["--text", packed], ["--text", packed]), (["--text", cli.path("words.tsv")], ["--text", [cli.path("words.tsv"), copy]]),
-                      (["-i", columns, *values], ["-i", columns, *values]), (["-i", wide, *values], ["-i", wide, *values])):
+    same = [["-i", name, *values] for name in (columns, wide, packed_numbers, f"{archive}:stored", f"{archive}:deflated")]
+    for one, line in ((["--text", packed], ["--text", packed]), *((line, line) for line in same), (["--text", cli.path("words.tsv")], ["--text", [cli.path("words.tsv"), copy]])):
         directory = fresh(cli)
         result = sluice(*options([*one, "--epochs", 1], 2), cwd=directory)
         whole = read_all(directory)
@@ -229,6 +235,85 @@ def check_files(cli):
         code, said = end(begin(2, *options([*line, "--epochs", 1], 2), directory=directory))
         notes = result.stderr.decode().count("note:")
         cli.check(code == result.returncode == OK and len(said) == notes and read_all(directory) == whole, f"{line}: {code} {said} {result.stderr}")
+
+
+def spoil(cli, name, rows, change):
+    """Copies of a file for three ranks, each with its own third of the rows; of the others it has change(row)."""
+    content = cli.path(name).read_bytes()
+    if name.endswith(".npy"):
+        begin = content.index(b"\n") + 1
+        each = (len(content) - begin) // rows
+        head, lines = content[:begin], [content[begin + n * each : begin + (n + 1) * each] for n in range(rows)]
+    else:
+        head, lines = b"", content.splitlines(True)
+    own = lambda rank, n: rows * rank // 3 <= n < rows * (rank + 1) // 3
+    return [cli.write(f"{rank}-{name}", head + b"".join(line if own(rank, n) else change(line) for n, line in enumerate(lines)))
+            for rank in range(3)]
+
+
+def check_shares(cli):
+    """At the start each rank reads its own third of the rows: in the copy that it has, all others are spoilt."""
+    write_data(cli)
+    numbers = lambda bits: lambda row: bits * (len(row) // len(bits))
+    letters = lambda line: line[:4] + b"?" * (len(line) - 5) + b"\n"
+    nan, huge, none = struct.pack("<f", float("nan")), struct.pack("<f", 3e38), struct.pack("<q", -1)
+    cases = [([["-i", "x.npy", 60, numbers(nan)], ["--values", "v.npy", 60, numbers(nan)]], numbers(huge)),
+             ([["-i", "t.npy", 60, numbers(none)], ["--labels", "l.npy"]], numbers(struct.pack("<q", 8))),
+             ([["--text", "words.tsv", 240, letters]], letters)]
+    for files, change in cases:
+        whole = [word for option, name, *_ in files for word in (option, cli.path(name))]
+        shares = [word for option, name, *how in files for word in (option, spoil(cli, name, *how) if how else cli.path(name))]
+        directory = fresh(cli)
+        settings = ["--hidden", 4, "--epochs", 2, "--batch", 24, "--shards", 3, "-o", "m.st", "--checkpoint", "c.st", *QUIET]
+        cli.check(sluice("train", *whole, *settings, cwd=directory).returncode == OK, "one process")
+        before = read_all(directory)
+        code, said = end(begin(3, "train", "--resume", "c.st", *shares, *QUIET, directory=directory))
+        cli.check(code == OK and not said and read_all(directory) == before, f"{shares}: nothing else is read: {code} {said}")
+        other = spoil(cli, files[0][1], files[0][2], change)
+        code, said = end(begin(3, "train", "--resume", "c.st", *whole[:1], other[1:] + other[:1], *whole[2:], *QUIET, directory=directory))
+        cli.check(code == DATA and len(said) == 1 and "c.st: the data differ" in said[0], f"other data of the run: {code} {said}")
+        directory = fresh(cli)
+        code, said = end(begin(3, "train", *whole[:1], other, *whole[2:], *settings, directory=directory))
+        cli.check(code == DATA and len(said) == 1 and re.search(r"-.*: (row|line) \d+, or its target, is not that of rank \d;", said[0]),
+                  f"rows of another rank: {code} {said}")
+
+
+def check_bytes_read(cli):
+    """Each rank reads about its share: less than half of the file at the start, and less than all of it with an epoch."""
+    rows, steps, width = 64, 1536, 64
+    path, directory = cli.path("large.npy"), fresh(cli)
+    with path.open("wb") as file:
+        file.write(npy_bytes((rows, steps, width), []))
+        for row in range(rows):
+            file.write(struct.pack("<f", row / rows) * (steps * width))
+    values, size = cli.npy("large-values.npy", (rows, 1), [k % 3 for k in range(rows)]), path.stat().st_size
+    counted = cli.write("counted", '"$@"; code=$?; cat /proc/$$/io > io-${OMPI_COMM_WORLD_RANK:-$PMI_RANK}; exit $code\n')
+    words = ["train", "-i", path, "--values", values, "-o", "m.st", "--checkpoint", "c.st", "--hidden", 1, "--batch", 16, "--shards", 4, "--epochs", 1]
+    for more, most in (([], size), (["--resume", "c.st"], size / 2)):
+        code, said = end(begin(4, *words, *more, *QUIET, directory=directory, program=["sh", counted, RANKS]))
+        read = [int(re.search(r"rchar: (\d+)", file.read_text())[1]) for file in sorted(directory.glob("io-*"))]
+        cli.check(code == OK and len(read) == 4 and sum(read) >= size and max(read) < most, f"{code} {said}: {read} of {size} bytes")
+
+
+def check_old_format(cli):
+    """A checkpoint of the format "sluice train 1", whose digest is of all rows in one chain: --text old.tsv --validate old_validate.tsv
+    --hidden 2 --embedding 2 --batch 8 --shards 3 --seed 5 --epochs 1."""
+    lines = ("tre gggh tre gh tre fgegeeg tre hfgg tre hhefhe tre hehehehe due dfe tre e due efcdecc due dc tre eeehfgf due cdd uno ab "
+             "due ffcff uno dcaaabdc uno abadaca due fdfdddff uno dbcd uno dbd uno d due eccef tre hfhf tre eegehehe due dcefef",
+             "due cecf due d due decd due fedfdcdc due ee due dc")
+    found = []
+    for ranks, change in ((1, ""), (3, ""), (2, "x")):
+        directory = fresh(cli)
+        for name, text in zip(("old.tsv", "old_validate.tsv"), lines):
+            words = text.split()
+            (directory / name).write_text("".join(f"{label}\t{word}\n" for label, word in zip(words[::2], words[1::2])).replace("dcefef", "dcefef" + change))
+        shutil.copy(SOURCE / "tests" / "golden" / "checkpoint_train_1.safetensors", directory / "c.st")
+        words = ["train", "--resume", "c.st", "--epochs", 3, *QUIET]
+        code, said = end(begin(ranks, *words, directory=directory))
+        found.append(read_all(directory))
+        cli.check((code == DATA and "the data differ" in said[0]) if change else (code == OK and not said), f"{ranks} ranks go on: {code} {said}")
+    cli.check(found[0] == found[1] and b'"format":"sluice train 2"' in found[0]["c.st"], "the same bytes, and the new format")
+    cli.check(b'"format":"sluice train 1"' in found[2]["c.st"], "a run that is refused leaves the checkpoint")
 
 
 def check_killed(cli):
@@ -336,6 +421,9 @@ def check_refused(cli):
     values = [0.5] * (60 * 36)
     values[57 * 36 + 5] = float("nan")
     nan = cli.npy("nan.npy", (60, 12, 3), values)
+    values = [0.5] * (60 * 24)
+    values[20 * 24 + 7] = values[40 * 24] = float("inf")
+    nan_values = cli.npy("nan_values.npy", (60, 12, 2), values)
     huge = cli.npy("huge.npy", (60, 12, 2), [0.5] * (57 * 24) + [3e38] * 72)
     text, numbers = ["train", "--text", words, "-o", "m.st", *QUIET], ["train", "-i", x, "--values", cli.path("v.npy"), "-o", "m.st", *QUIET]
     put = lambda base, at, word: [*base[:at], word, *base[at + 1:]]
@@ -346,7 +434,8 @@ def check_refused(cli):
         (DATA, f"rank 2: {other}: the data differ from those of rank 0", put(text, 2, [words, words, other])),
         (DATA, f"rank 1: {bad}: line 241: expected LABEL<TAB>TEXT", put(text, 2, [words, bad, bad])),
         (DATA, f"sluice-mpi: {bad}: line 241: expected LABEL<TAB>TEXT", put(text, 2, bad)),
-        (DATA, f"sluice-mpi: {nan}: row 57, step 1, input 2: expected a finite number", put(numbers, 2, nan)),
+        (DATA, f"sluice-mpi: rank 2: {nan}: row 57, step 1, input 2: expected a finite number", put(numbers, 2, nan)),
+        (DATA, f"sluice-mpi: rank 1: {nan_values}: row 20, step 3, value 1: expected a finite number", put(put(numbers, 2, nan), 4, nan_values)),
         (NO_INPUT, "rank 1: nothing.tsv: cannot be opened", put(text, 2, [words, "nothing.tsv", words])),
         (USAGE, "sluice-mpi: --text cannot be standard input", put(text, 2, "-")),
         (USAGE, "the command lines of the ranks differ", [*text[:-2], "--progress", ["never"] * 3, ["-h", "--json", "--json"]]),

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char format[] = "sluice train 1"; /* notes of other formats are refused */
+/* Notes of other formats are refused. "data" of the first one, which earlier releases wrote, is sl_dataset_get_chained_digest. */
+static const char format[] = "sluice train 2", chained_format[] = "sluice train 1";
 
 enum { DIGEST_BYTES = 17 };
 
@@ -202,10 +203,10 @@ static sl_exit take_note(sl_training *train, json_t *note)
                     &epoch, "batch", &batch, "piece", &piece, "states", &states, "step", &step, "rate", &train->position.rate,
                     "loss", &train->position.sum.loss, "weight", &train->position.sum.weight, "counted", &counted, "right", &right,
                     "options", &options, "arguments", &arguments, "best", &best, "curve", &curve, "scaling", &scaling) ||
-        strcmp(found, format) != 0 || epoch < 0 || batch < 0 || piece < 0 || step < 0 || counted < right || right < 0 ||
-        !take_best(train, best) || !take_scaling(&train->dataset.scaling, scaling) || !take_curve(&train->curve, curve) ||
-        train->curve.count != (size_t)epoch || train->best.epoch > (uint64_t)epoch || !train->best.epoch != !epoch ||
-        (train->streams != NULL) + (*states != '\0') != (piece > 0))
+        (strcmp(found, format) != 0 && strcmp(found, chained_format) != 0) || epoch < 0 || batch < 0 || piece < 0 || step < 0 ||
+        counted < right || right < 0 || !take_best(train, best) || !take_scaling(&train->dataset.scaling, scaling) ||
+        !take_curve(&train->curve, curve) || train->curve.count != (size_t)epoch || train->best.epoch > (uint64_t)epoch ||
+        !train->best.epoch != !epoch || (train->streams != NULL) + (*states != '\0') != (piece > 0))
         return sl_report(SL_EXIT_DATA, "%s: expected a checkpoint that sluice train wrote, found one of another program or release",
                          path);
     train->position.epoch = (uint64_t)epoch;
@@ -219,6 +220,7 @@ static sl_exit take_note(sl_training *train, json_t *note)
     train->position.sum.weight = train->position.sum.weight >= 0 ? train->position.sum.weight : (double)counted;
     train->position.sum.right = (uint64_t)right;
     train->checkpoint.data_digest = strtoull(data, NULL, 16);
+    train->checkpoint.is_chained = strcmp(found, chained_format) == 0;
     return SL_EXIT_OK;
 }
 
@@ -327,16 +329,17 @@ sl_exit sl_checkpoint_check(const sl_training *train)
 {
     const char *path = train->options->train.resume;
     const sl_best *best = &train->best;
-    if (train->dataset.digest != train->checkpoint.data_digest || train->position.batch > train->dataset.order.batches)
+    uint64_t digest = train->dataset.digest;
+    sl_exit code = train->checkpoint.is_chained ? sl_dataset_get_chained_digest(&train->dataset, &digest) : SL_EXIT_OK;
+    if (code)
+        return code;
+    if (digest != train->checkpoint.data_digest || train->position.batch > train->dataset.order.batches)
         return sl_report(SL_EXIT_DATA,
                          "%s: the data differ from those of the run; give the same data%s, or start again without --resume", path,
                          train->options->train.text ? ", and --keep-cr as before" : "");
-    const sl_exit code = restore_states(train);
-    if (code)
+    code = restore_states(train);
+    if (code || !best->epoch || !sl_group_is_first())
         return code;
-    if (!best->epoch || !sl_group_is_first())
-        return SL_EXIT_OK;
-    uint64_t digest;
     const sl_exit made = sl_train_get_digest(train, &digest);
     if (made || digest == best->digest)
         return made ? made : sl_train_save_model(train);

@@ -10,19 +10,23 @@
 
 /* ---- Before the first update ------------------------------------------------------------------------------------------------- */
 
-static sl_exit compare_options(const sl_training *train)
+sl_exit sl_train_compare_options(const sl_training *train)
 {
-    char *own = sl_record_get_text(train->options, train->info.gemm), *first = NULL;
+    if (sl_group_count() == 1)
+        return SL_EXIT_OK;
+    char *own = sl_record_get_text(train->options, train->options->engine.gemm), *first = NULL;
     sl_exit code = sl_group_agree(own ? SL_EXIT_OK : sl_report_memory("the options"));
     code = code ? code : sl_group_share_text(own, &first);
     code = code ? code : sl_record_compare_ranks(own, first);
     free(own);
     free(first);
-    return code;
+    return sl_group_agree(code);
 }
 
-static sl_exit compare_data(const sl_training *train)
+sl_exit sl_train_compare_data(const sl_training *train)
 {
+    if (sl_group_count() == 1)
+        return SL_EXIT_OK;
     uint64_t *digests = calloc(sl_group_count(), sizeof *digests);
     sl_exit code = sl_group_agree(digests ? SL_EXIT_OK : sl_report_memory("the ranks"));
     code = code ? code : sl_group_gather(&train->dataset.digest, sizeof *digests, digests);
@@ -30,7 +34,7 @@ static sl_exit compare_data(const sl_training *train)
         code = sl_report(SL_EXIT_DATA, "%s: the data differ from those of rank 0; give all ranks the same",
                          sl_report_input(train->dataset.data.path));
     free(digests);
-    return code;
+    return sl_group_agree(code);
 }
 
 sl_exit sl_train_join_ranks(const sl_training *train)
@@ -39,10 +43,7 @@ sl_exit sl_train_join_ranks(const sl_training *train)
     sluice_error error;
     if (ranks == 1)
         return SL_EXIT_OK;
-    sl_exit code = compare_options(train);
-    code = sl_group_agree(code);
-    code = code ? code : compare_data(train);
-    code = sl_group_agree(code);
+    sl_exit code = sl_group_agree(SL_EXIT_OK);
     if (!code && sluice_trainer_set_exchange(train->trainer, sl_group_get_exchange(), &error))
         code = sl_report_error(&error);
     if (!code && ranks > shards)

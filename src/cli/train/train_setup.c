@@ -313,17 +313,27 @@ static sl_exit change_end(const sl_training *train, sluice_model **loaded)
     return SL_EXIT_OK;
 }
 
+/* Read all rows once, of several ranks a share each. */
+static sl_exit read_rows(sl_training *train)
+{
+    sl_dataset_set_digest(&train->dataset);
+    const sl_exit code = sl_train_compare_data(train);
+    return code ? code : sl_dataset_read_rows(&train->dataset);
+}
+
 /* Read the data, and load or make the model: *model is *loaded, or the trainer's. */
 static sl_exit read_all(sl_training *train, sluice_model **loaded, const sluice_model **model)
 {
     sl_forecast forecast = {0}; /* of --from */
-    sl_exit code = find_model(train, loaded, model);
+    sl_exit code = sl_train_compare_options(train);
+    code = code ? code : find_model(train, loaded, model);
     code = code ? code : sl_train_take_scaling(train, loaded, &forecast);
     *model = *loaded ? *loaded : *model;
     const bool has_new_labels = train->options->train.new_head && *loaded;
     code = code ? code : sl_dataset_read(&train->dataset, train->options, has_new_labels ? NULL : *model);
     code = code ? code : sl_train_check_scaling(train, &forecast);
     sl_forecast_release(&forecast);
+    code = code ? code : read_rows(train);
     code = code ? code : sl_dataset_split(&train->dataset, train->options);
     if (!code && *loaded)
         code = change_end(train, loaded);
@@ -353,8 +363,7 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
     code = code ? code : sl_train_set_up_evaluation(train);
     if (code)
         return code;
-    code = sl_dataset_set_digest(&train->dataset);
-    code = code ? code : sl_train_join_ranks(train);
+    code = sl_train_join_ranks(train);
     return !code && options->resume ? sl_checkpoint_check(train) : code;
 }
 

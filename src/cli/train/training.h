@@ -58,6 +58,7 @@ typedef struct sl_class_weights {
 typedef struct sl_checkpoint_state {
     json_t *note;         /* of the checkpoint of --resume, which holds texts of the options; owned */
     uint64_t data_digest; /* of the dataset of the run that --resume continues */
+    bool is_chained;      /* it is that of sl_dataset_get_chained_digest */
     uint64_t saved_step;  /* updates when the last checkpoint was written */
     double saved_at;      /* clock at that time */
 } sl_checkpoint_state;
@@ -164,7 +165,13 @@ sl_exit sl_checkpoint_check(const sl_training *train);
 
 /* ---- On several ranks --------------------------------------------------------------------------------------------------------- */
 
-/** Compare options and data with those of the other ranks, and have the trainer share its batches with theirs. Alone: no-op. */
+/** First step, before anything is read: refuse options that differ from those of rank 0. Alone: no-op, as the next two. */
+sl_exit sl_train_compare_options(const sl_training *train);
+
+/** Second step: refuse data other than those of rank 0, as far as the dataset's digest has them, before the ranks share the rows. */
+sl_exit sl_train_compare_data(const sl_training *train);
+
+/** Third step: have the trainer share its batches with those of the other ranks. */
 sl_exit sl_train_join_ranks(const sl_training *train);
 
 /** Bring the states of all rows of the selected batch into the streams of rank 0. */

@@ -270,8 +270,8 @@ def check_refused(cli):
     cli.refused(DATA, ["other.checkpoint"], *words(epochs=4))
     checkpoint.write_bytes(output.read_bytes())
     cli.refused(DATA, ["other.checkpoint"], *words(epochs=4))
-    for broken in (b'"epoch":4', b'"format":"sluice train 1"', b'"piece":0,"step"'):
-        checkpoint.write_bytes(cut.replace(broken, broken.replace(b"4", b"5").replace(b"n 1", b"n 9").replace(b"step", b"stop"), 1))
+    for broken in (b'"epoch":4', b'"format":"sluice train 2"', b'"piece":0,"step"'):
+        checkpoint.write_bytes(cut.replace(broken, broken.replace(b"4", b"5").replace(b"n 2", b"n 9").replace(b"step", b"stop"), 1))
         cli.refused(DATA, ["other.checkpoint", "sluice train"], *words(epochs=4))
     checkpoint.write_bytes(cut.replace(b'"batch":0', b'"batch":9', 1))  # of five
     cli.refused(DATA, ["other.checkpoint", "the data differ"], *words(epochs=4))

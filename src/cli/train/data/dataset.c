@@ -2,6 +2,7 @@
 
 #include "cli/digest.h"
 #include "cli/notes.h"
+#include "cli/train/data/row_digests.h"
 #include "program/model_shape.h"
 
 #include <stdio.h>
@@ -142,17 +143,45 @@ bool sl_dataset_has_step_targets(const sl_dataset *dataset, const sl_options *op
     return options->train.every_step || dataset->data.every_step;
 }
 
-sl_exit sl_dataset_set_digest(sl_dataset *dataset)
+/* ---- Digest ---------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t add_weights(const sl_dataset *dataset, uint64_t digest)
 {
     const sl_data *data = &dataset->data;
-    uint64_t digest = SL_DIGEST_BEGIN;
-    sl_exit code = sl_data_get_digest(data, &digest);
-    digest = sl_sample_weights_get_digest(&data->sample_weights, data->rows, data->lengths, digest);
-    if (!code && dataset->validation == &dataset->validate_data)
-        code = sl_data_get_digest(&dataset->validate_data, &digest);
+    return sl_sample_weights_get_digest(&data->sample_weights, data->rows, data->lengths, digest);
+}
+
+static uint64_t add_names(const sl_dataset *dataset, uint64_t digest)
+{
     for (size_t k = 0; k < dataset->labels.count; k++)
         digest = sl_digest_add(digest, dataset->labels.names[k], strlen(dataset->labels.names[k]));
-    dataset->digest = digest;
+    return digest;
+}
+
+void sl_dataset_set_digest(sl_dataset *dataset)
+{
+    uint64_t digest = add_weights(dataset, sl_data_add_digest(&dataset->data, SL_DIGEST_BEGIN));
+    if (dataset->validate_data.path)
+        digest = sl_data_add_digest(&dataset->validate_data, digest);
+    dataset->digest = add_names(dataset, digest);
+}
+
+sl_exit sl_dataset_read_rows(sl_dataset *dataset)
+{
+    const sl_exit code = sl_row_digests_make(&dataset->data, &dataset->digest);
+    return code || !dataset->validate_data.path ? code : sl_row_digests_make(&dataset->validate_data, &dataset->digest);
+}
+
+sl_exit sl_dataset_get_chained_digest(const sl_dataset *dataset, uint64_t *digest)
+{
+    *digest = sl_data_add_digest(&dataset->data, SL_DIGEST_BEGIN);
+    sl_exit code = sl_row_digests_chain(&dataset->data, digest);
+    *digest = add_weights(dataset, *digest);
+    if (!code && dataset->validate_data.path) {
+        *digest = sl_data_add_digest(&dataset->validate_data, *digest);
+        code = sl_row_digests_chain(&dataset->validate_data, digest);
+    }
+    *digest = add_names(dataset, *digest);
     return code;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/train/data/minibatch.h"
 
 #include "base/size.h"
+#include "cli/train/data/row_digests.h"
 #include "program/ranks/rank_group.h"
 
 #include <stdlib.h>
@@ -118,6 +119,15 @@ static sl_exit take_targets(sl_minibatch *minibatch, size_t n, size_t begin)
     return code;
 }
 
+/* Before this rank's rows are used for the first time: that other ranks have the same. */
+static sl_exit check_rows(const sl_minibatch *minibatch)
+{
+    sl_exit code = SL_EXIT_OK;
+    for (size_t n = minibatch->first; !code && n < minibatch->first + minibatch->own; n++)
+        code = sl_row_digests_check(minibatch->data, minibatch->rows[minibatch->numbers[n]]);
+    return code;
+}
+
 /* Read this rank's rows of data in a file: their steps from step `begin` on. */
 static sl_exit read_inputs(sl_minibatch *minibatch, size_t begin)
 {
@@ -202,7 +212,9 @@ sl_exit sl_minibatch_make(sl_minibatch *minibatch, size_t begin, size_t most)
     };
     if (!reserve_targets(minibatch, steps))
         return fail_memory();
-    sl_exit code = data->file ? read_inputs(minibatch, begin) : SL_EXIT_OK;
+    sl_exit code = check_rows(minibatch);
+    if (!code && data->file)
+        code = read_inputs(minibatch, begin);
     if (data->file) {
         minibatch->batch.x = minibatch->x;
         minibatch->batch.tokens = minibatch->tokens;

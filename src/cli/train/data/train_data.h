@@ -25,12 +25,14 @@ typedef struct sl_data {
     int32_t *tokens;         /* likewise */
     sl_row_file *file;       /* NULL: in memory */
     size_t *offsets;         /* [N] offset of each row in x, tokens or file; NULL: of windows */
-    int32_t largest;         /* token; -1: none */
-    size_t largest_row;      /* its row */
-    int64_t *lengths;        /* [N]; NULL: `steps` each, of windows */
-    bool every_step;         /* a target for each step; else one for each row */
-    int32_t *labels;         /* [N], or [N][T] for every step; >= 0 or SL_LABEL_IGNORED. NULL: values */
-    float *values;           /* [N][target_width], or [N][T][target_width]; NULL: labels, or in `value_file` */
+    uint64_t *
+        row_digests; /* [N] with several ranks: of rows that this one has not read yet, else 0 (row_digests.h); NULL: alone, or of windows */
+    int32_t largest;    /* token, set when all rows are read; -1: none */
+    size_t largest_row; /* its row */
+    int64_t *lengths;   /* [N]; NULL: `steps` each, of windows */
+    bool every_step;    /* a target for each step; else one for each row */
+    int32_t *labels;    /* [N], or [N][T] for every step; >= 0 or SL_LABEL_IGNORED. NULL: values */
+    float *values;      /* [N][target_width], or [N][T][target_width]; NULL: labels, or in `value_file` */
     sl_row_file *value_file;
     size_t target_width;
     const char *target_path; /* of labels or values, for messages */
@@ -76,6 +78,20 @@ static inline size_t sl_data_get_offset(const sl_data *data, size_t row)
     return data->offsets ? data->offsets[row] : sl_window_rows_get_offset(data->windows, row);
 }
 
+/** Number of targets of a row, and its labels. */
+static inline size_t sl_data_count_targets(const sl_data *data, size_t row)
+{
+    return data->every_step ? sl_data_get_length(data, row) : 1;
+}
+
+static inline const int32_t *sl_data_get_labels(const sl_data *data, size_t row)
+{
+    return data->labels + row * (data->every_step ? data->steps : 1);
+}
+
+/** The largest of a row's labels or tokens, -1 if there is none; *step is its step. */
+int32_t sl_data_find_largest(const int32_t *numbers, size_t count, size_t *step);
+
 /** 1 + the largest token or label; *row is its row. 0 if there is none; *row is then unchanged. */
 size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row);
 
@@ -96,9 +112,8 @@ sl_exit sl_data_get_inputs(const sl_data *data, size_t row, size_t begin, size_t
 /** Likewise, of data with values, `count` of a row's targets. */
 sl_exit sl_data_get_values(const sl_data *data, size_t row, size_t begin, size_t count, const float **values);
 
-/** Continue *digest with a digest of the data, all of which are read. Refuses (and reports, with row and step) non-finite numbers.
- *  SL_EXIT_INTERRUPTED, which is not reported: a signal arrived. */
-sl_exit sl_data_get_digest(const sl_data *data, uint64_t *digest);
+/** A digest continued with what every rank has in memory: sizes and lengths, or the series of windows. sl_row_digests_make has the rest. */
+uint64_t sl_data_add_digest(const sl_data *data, uint64_t digest);
 
 /** Free all arrays; zeros are allowed. */
 void sl_data_release(sl_data *data);

@@ -3,9 +3,7 @@
 
 #include "cli/digest.h"
 #include "cli/input/npy_array.h"
-#include "program/interrupt.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +18,7 @@ void sl_data_release(sl_data *data)
     free(data->tokens);
     free(data->offsets);
     free(data->lengths);
+    free(data->row_digests);
     free(data->labels);
     free(data->values);
     sl_sample_weights_release(&data->sample_weights);
@@ -30,8 +29,7 @@ void sl_data_release(sl_data *data)
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
 
-/* The largest of a row's labels or tokens, -1 if there is none; *step is its step. */
-static int32_t find_largest(const int32_t *numbers, size_t count, size_t *step)
+int32_t sl_data_find_largest(const int32_t *numbers, size_t count, size_t *step)
 {
     int32_t largest = -1;
     for (size_t t = 0; t < count; t++)
@@ -113,21 +111,6 @@ static sl_exit take_tokens(const sl_npy_array *array, sl_data *data)
     return SL_EXIT_OK;
 }
 
-/* Refuse non-finite numbers among the `count` numbers at a step. */
-static sl_exit check_finite(const char *path, const char *what, size_t row, size_t step, const float *numbers, size_t count)
-{
-    for (size_t k = 0; k < count; k++)
-        if (!isfinite(numbers[k]))
-            return sl_report(SL_EXIT_DATA,
-                             "%s: row %zu, step %zu, %s %zu: expected a finite number, found %s; correct the data, or leave out "
-                             "the row",
-                             sl_report_input(path), row, step, what, k,
-                             isnan(numbers[k]) ? "nan"
-                             : numbers[k] > 0  ? "inf"
-                                               : "-inf");
-    return SL_EXIT_OK;
-}
-
 static sl_exit read_lengths(const sl_data_files *files, sl_data *data)
 {
     sl_npy_array array = {.option = files->lengths_option, .path = files->lengths};
@@ -150,28 +133,10 @@ static sl_exit read_lengths(const sl_data_files *files, sl_data *data)
     return code;
 }
 
-/* Of an array in Fortran order a row's elements are scattered. */
+/* Of an array in Fortran order a row's elements are scattered, and compressed data are read from the beginning only. */
 static bool stays_in_file(const sl_npy_array *array)
 {
-    return sl_row_file_is_wanted(array->path) && !array->header.column_major;
-}
-
-static sl_exit find_largest_token(sl_data *data)
-{
-    data->largest = -1;
-    for (size_t n = 0; n < data->rows; n++) {
-        const void *tokens;
-        size_t step;
-        const sl_exit code = sl_data_get_inputs(data, n, 0, (size_t)data->lengths[n], &tokens);
-        if (code)
-            return code;
-        const int32_t largest = find_largest(tokens, (size_t)data->lengths[n], &step);
-        if (largest > data->largest) {
-            data->largest = largest;
-            data->largest_row = n;
-        }
-    }
-    return SL_EXIT_OK;
+    return sl_row_file_is_wanted(array->path) && !array->header.column_major && sl_npy_is_seekable(array->reader);
 }
 
 static sl_exit read_input(const sl_data_files *files, sl_data *data)
@@ -191,16 +156,10 @@ static sl_exit read_input(const sl_data_files *files, sl_data *data)
         code = take_tokens(&array, data);
     }
     sl_npy_array_close(&array);
-    return code || data->has_x ? code : find_largest_token(data);
+    return code;
 }
 
 /* ---- Targets --------------------------------------------------------------------------------------------------------------- */
-
-/* Number of targets of a row. */
-static size_t get_targets(const sl_data *data, size_t row)
-{
-    return data->every_step ? sl_data_get_length(data, row) : 1;
-}
 
 static sl_exit take_labels(const sl_npy_array *array, sl_data *data)
 {
@@ -209,7 +168,7 @@ static sl_exit take_labels(const sl_npy_array *array, sl_data *data)
     if (!data->labels)
         return sl_report_memory("the labels");
     for (size_t n = 0; n < data->rows; n++)
-        for (size_t t = 0; t < get_targets(data, n); t++) {
+        for (size_t t = 0; t < sl_data_count_targets(data, n); t++) {
             const sl_exit code = sl_target_array_take_label(array, n * stride + t, n, t, &data->labels[n * stride + t]);
             if (code)
                 return code;
@@ -267,11 +226,6 @@ sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl
 
 /* ---- Queries --------------------------------------------------------------------------------------------------------------- */
 
-static const int32_t *get_labels(const sl_data *data, size_t row)
-{
-    return data->labels + row * (data->every_step ? data->steps : 1);
-}
-
 size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row)
 {
     size_t most = 0, step;
@@ -280,7 +234,7 @@ size_t sl_data_count_numbers(const sl_data *data, bool of_labels, size_t *row)
         return (size_t)(data->largest + 1);
     }
     for (size_t n = 0; n < data->rows; n++) {
-        const size_t found = (size_t)(find_largest(get_labels(data, n), get_targets(data, n), &step) + 1);
+        const size_t found = (size_t)(sl_data_find_largest(sl_data_get_labels(data, n), sl_data_count_targets(data, n), &step) + 1);
         if (found > most) {
             most = found;
             *row = n;
@@ -298,13 +252,13 @@ static sl_exit check_row(const sl_data *data, const sluice_shape *shape, size_t 
         const sl_exit code = sl_data_get_inputs(data, row, 0, (size_t)data->lengths[row], &tokens);
         if (code)
             return code;
-        const int32_t token = find_largest(tokens, (size_t)data->lengths[row], &step);
+        const int32_t token = sl_data_find_largest(tokens, (size_t)data->lengths[row], &step);
         if (token >= 0 && (size_t)token >= shape->vocabulary)
             return sl_report(SL_EXIT_DATA, "%s: %s %zu, step %zu: expected a token from 0 to %zu (the vocabulary), found %d",
                              sl_report_input(data->path), data->row_name, number, step, shape->vocabulary - 1, token);
     }
     if (data->labels) {
-        const int32_t label = find_largest(get_labels(data, row), get_targets(data, row), &step);
+        const int32_t label = sl_data_find_largest(sl_data_get_labels(data, row), sl_data_count_targets(data, row), &step);
         if (label >= 0 && (size_t)label >= shape->classes)
             return sl_report(SL_EXIT_DATA,
                              "%s: %s %zu, step %zu: expected a label from 0 to %zu (the classes), or a negative one to be ignored, "
@@ -342,78 +296,32 @@ bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
         !sl_sample_weights_count(&data->sample_weights, row, data->lengths))
         return false;
     size_t step;
-    return !data->labels || find_largest(get_labels(data, row), get_targets(data, row), &step) >= 0;
+    return !data->labels || sl_data_find_largest(sl_data_get_labels(data, row), sl_data_count_targets(data, row), &step) >= 0;
 }
 
 void sl_data_count_classes(const sl_data *data, size_t row, bool every_step, uint64_t *counts)
 {
-    const int32_t *labels = get_labels(data, row);
+    const int32_t *labels = sl_data_get_labels(data, row);
     const uint64_t times =
         every_step && !data->every_step ? (uint64_t)data->lengths[row] : 1; /* the label of the row applies to each step */
-    for (size_t t = 0; t < get_targets(data, row); t++)
+    for (size_t t = 0; t < sl_data_count_targets(data, row); t++)
         if (labels[t] >= 0)
             counts[labels[t]] += times;
 }
 
-/* Refuse a non-finite number in a row's steps of `width` numbers. */
-static sl_exit check_row_finite(const char *path, const char *what, size_t row, const float *numbers, size_t steps, size_t width)
-{
-    sl_exit code = SL_EXIT_OK;
-    for (size_t t = 0; !code && t < steps; t++)
-        code = check_finite(path, what, row, t, numbers + t * width, width);
-    return code;
-}
-
-/* Continue the digest with the inputs of a row. */
-static sl_exit digest_inputs(const sl_data *data, size_t row, uint64_t *digest)
-{
-    const size_t steps = (size_t)data->lengths[row];
-    const void *inputs;
-    sl_exit code = sl_data_get_inputs(data, row, 0, steps, &inputs);
-    if (!code && data->has_x)
-        code = check_row_finite(data->path, "input", row, inputs, steps, data->width);
-    if (!code)
-        *digest = sl_digest_add(*digest, inputs, steps * data->width * sizeof(float)); /* tokens are as wide */
-    return code;
-}
-
-/* Continue the digest with the targets of a row. */
-static sl_exit digest_targets(const sl_data *data, size_t row, uint64_t *digest)
-{
-    const size_t targets = get_targets(data, row);
-    const float *values;
-    if (data->labels) {
-        *digest = sl_digest_add(*digest, get_labels(data, row), targets * sizeof *data->labels);
-        return SL_EXIT_OK;
-    }
-    sl_exit code = sl_data_get_values(data, row, 0, targets, &values);
-    code = code ? code : check_row_finite(data->target_path, "value", row, values, targets, data->target_width);
-    if (!code)
-        *digest = sl_digest_add(*digest, values, targets * data->target_width * sizeof *values);
-    return code;
-}
-
 /* Of windows, each step once. */
-static sl_exit digest_series(const sl_window_rows *rows, uint64_t *digest)
+static uint64_t add_series(const sl_window_rows *rows, uint64_t digest)
 {
     const sl_series_table *series = &rows->series;
-    *digest = sl_digest_add(*digest, series->targets, series->target_count * sizeof *series->targets);
-    *digest = sl_digest_add(*digest, series->starts, (series->count + 1) * sizeof *series->starts);
-    *digest = sl_digest_add(*digest, series->values, series->starts[series->count] * series->width * sizeof *series->values);
-    return sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+    digest = sl_digest_add(digest, series->targets, series->target_count * sizeof *series->targets);
+    digest = sl_digest_add(digest, series->starts, (series->count + 1) * sizeof *series->starts);
+    return sl_digest_add(digest, series->values, series->starts[series->count] * series->width * sizeof *series->values);
 }
 
-sl_exit sl_data_get_digest(const sl_data *data, uint64_t *digest)
+uint64_t sl_data_add_digest(const sl_data *data, uint64_t digest)
 {
     const uint64_t sizes[] = {data->rows, data->width, data->target_width, data->every_step, data->has_x, !data->labels};
-    *digest = sl_digest_add(*digest, sizes, sizeof sizes);
-    if (data->windows)
-        return digest_series(data->windows, digest);
-    *digest = sl_digest_add(*digest, data->lengths, data->rows * sizeof *data->lengths);
-    sl_exit code = SL_EXIT_OK;
-    for (size_t n = 0; !code && n < data->rows; n++) {
-        code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : digest_inputs(data, n, digest);
-        code = code ? code : digest_targets(data, n, digest);
-    }
-    return code;
+    digest = sl_digest_add(digest, sizes, sizeof sizes);
+    return data->windows ? add_series(data->windows, digest)
+                         : sl_digest_add(digest, data->lengths, data->rows * sizeof *data->lengths);
 }

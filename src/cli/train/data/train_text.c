@@ -52,8 +52,6 @@ static sl_exit take_line(text_reader *reader, const int32_t *tokens, size_t leng
     if (code)
         return code;
     const size_t bytes = length - text;
-    for (size_t k = text; k < length; k++)
-        data->largest = tokens[k] > data->largest ? tokens[k] : data->largest;
     if (!reader->stays_in_file)
         memcpy(data->tokens + reader->tokens, tokens + text, bytes * sizeof *tokens);
     data->offsets[data->rows] = reader->stays_in_file ? (size_t)begin + text : reader->tokens;
@@ -102,14 +100,8 @@ static sl_exit note_header(const sl_data *data, const sl_labels *labels)
 
 sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *labels, sl_data *data)
 {
-    *data = (sl_data){.path = path,
-                      .target_path = path,
-                      .row_name = "line",
-                      .first = 1,
-                      .width = 1,
-                      .stride = 1,
-                      .largest = -1,
-                      .target_width = 1};
+    *data =
+        (sl_data){.path = path, .target_path = path, .row_name = "line", .first = 1, .width = 1, .stride = 1, .target_width = 1};
     text_reader reader = {.data = data,
                           .lines = {.path = path, .labels = labels, .known_of = "the training data, or of the model of --from"}};
     sl_lines *lines;
