@@ -8,7 +8,7 @@ import pathlib
 import re
 import xml.etree.ElementTree
 
-from support.checks import SOURCE
+from support.checks import BUILD, SOURCE
 from support.cli import BENCH, DATA, FAILURE, IO, NO_INPUT, OK, USAGE, bench, environment, finish, limit, run_parts
 
 QUICK = ["--repetitions", "2", "--min-time", "0.0001"]
@@ -320,6 +320,15 @@ def check_bind(cli):
     result = finish(SOURCE / "perf" / "bind", prefix, "4,4,8", "5,4,8", text=True, env=environment(SLUICE_BENCH=str(BENCH)))
     cli.check(result.returncode == USAGE and "2 with 4 bindings" in result.stderr, f"too many lines are reported first: {result}")
     cli.check("bind spread, places cores" in text and "bind unset, places unset" in text, "settings are distinguished in the picture")
+
+
+def check_windows(cli):
+    result = finish(SOURCE / "perf" / "windows", "--steps", "300", "--memory-steps", "400", "--repetitions", "1", text=True,
+                    env=environment(SLUICE_BUILD=str(BUILD)))
+    lines = [line.split()[0] + " " + line.split()[2] for line in result.stdout.splitlines()]
+    cli.check(result.returncode == OK and lines == ["train windows/s", "run windows/s", "train MB", "run MB"], f"two figures of each command: {result}")
+    result = finish(SOURCE / "perf" / "windows", "--steps", "60", text=True, env=environment(SLUICE_BUILD=str(BUILD)))
+    cli.check(result.returncode == USAGE and "--steps: expected more than 60" in result.stderr, f"a series without a window: {result}")
 
 
 if __name__ == "__main__":

@@ -118,12 +118,25 @@ static void train(training *of, size_t rank, size_t ranks)
         SUCCEEDS(sluice_streams_get, streams, row, of->states[row][0], of->states[row][1]);
 }
 
+static training train_alone(training of)
+{
+    of.trainer = make_trainer(&of);
+    train(&of, 0, 1);
+    return of;
+}
+
+static void join_and_train(test_rank *rank)
+{
+    training *of = rank->context;
+    SUCCEEDS(sluice_trainer_set_exchange, of->trainer, &rank->exchange);
+    train(of, rank->rank, rank->hub->ranks);
+}
+
 static void train_on_rank(test_rank *rank)
 {
     training *of = rank->context;
     of->trainer = make_trainer(of);
-    SUCCEEDS(sluice_trainer_set_exchange, of->trainer, &rank->exchange);
-    train(of, rank->rank, rank->hub->ranks);
+    join_and_train(rank);
 }
 
 static void compare_weights(const sluice_trainer *got, const sluice_trainer *want, const char *what)
@@ -154,9 +167,7 @@ TEST_LOOP(all_layers_and_pieces_of_sequences, 0, NETWORKS *SHARD_COUNTS)
                            .shards = shard_counts[_i % SHARD_COUNTS],
                            .threads = 1,
                            .model = model};
-    training alone = base;
-    alone.trainer = make_trainer(&alone);
-    train(&alone, 0, 1);
+    const training alone = train_alone(base);
     for (size_t ranks = 1; ranks <= 5; ranks++)
         for (int from_thread = 0; from_thread < 2; from_thread++) {
             training of[TEST_RANKS_MOST];
@@ -182,10 +193,9 @@ TEST(as_many_shards_as_can_be)
     const data all = make_data();
     OWNED_HANDLE(sluice_model) model = make_model(0);
     const training base = {.data = &all, .shards = SLUICE_MAX_SHARDS, .threads = 1, .model = model};
-    training alone = base, of[3] = {base, base, base};
+    const training alone = train_alone(base);
+    training of[3] = {base, base, base};
     test_hub hub = {.ranks = 3};
-    alone.trainer = make_trainer(&alone);
-    train(&alone, 0, 1);
     test_ranks_run(&hub, train_on_rank, of, sizeof *of, 1);
     for (size_t k = 0; k < 3; k++) {
         compare(&of[k], &alone, "65536 shards");
@@ -195,13 +205,6 @@ TEST(as_many_shards_as_can_be)
 }
 
 /* ---- One after the other ---------------------------------------------------------------------------------------------------- */
-
-static void join_and_train(test_rank *rank)
-{
-    training *of = rank->context;
-    SUCCEEDS(sluice_trainer_set_exchange, of->trainer, &rank->exchange);
-    train(of, rank->rank, rank->hub->ranks);
-}
 
 /* Trainers that share their batches, do so with others, and go on alone; one of them was a checkpoint meanwhile. */
 TEST(ranks_come_and_go)

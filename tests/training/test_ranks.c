@@ -350,30 +350,36 @@ static test_minibatch make_failing(failing *f, uint64_t seed)
     return made;
 }
 
+/* Give all ranks what the first one has, and the minibatch. */
+static void share_failing(failing of[TROUBLED], test_minibatch *whole)
+{
+    of[0].whole = whole;
+    for (size_t k = 1; k < TROUBLED; k++)
+        of[k] = of[0];
+}
+
 TEST_LOOP(one_that_fails_fails_all, 0, TROUBLES *TROUBLED)
 {
-    failing base = {.what = (trouble)(_i / TROUBLED), .culprit = (size_t)(_i % TROUBLED)}, of[TROUBLED];
-    OWNED(test_minibatch) whole = make_failing(&base, test_seed());
+    failing of[TROUBLED] = {{.what = (trouble)(_i / TROUBLED), .culprit = (size_t)(_i % TROUBLED)}};
+    OWNED(test_minibatch) whole = make_failing(&of[0], test_seed());
     size_t bounds[FAILING_SHARDS + 1], first, end;
     SUCCEEDS(sluice_shards_cut, FAILING_ROWS, FAILING_STEPS, whole.batch.lengths, FAILING_SHARDS, bounds);
-    sluice_shards_of_rank(FAILING_SHARDS, base.culprit, TROUBLED, &first, &end);
-    base.row = bounds[end] - 1;
-    base.whole = &whole;
-    for (size_t k = 0; k < TROUBLED; k++)
-        of[k] = base;
+    sluice_shards_of_rank(FAILING_SHARDS, of[0].culprit, TROUBLED, &first, &end);
+    of[0].row = bounds[end] - 1;
+    share_failing(of, &whole);
     test_hub hub = {.ranks = TROUBLED};
     test_ranks_run(&hub, fail_on_rank, of, sizeof *of, _i % 2);
     for (size_t k = 0; k < TROUBLED; k++) {
-        ck_assert_int_eq(of[k].status, wanted[base.what].status);
-        ck_assert_msg(strstr(of[k].error.message, wanted[base.what].part) != NULL, "rank %zu: %s", k, of[k].error.message);
+        ck_assert_int_eq(of[k].status, wanted[of[k].what].status);
+        ck_assert_msg(strstr(of[k].error.message, wanted[of[k].what].part) != NULL, "rank %zu: %s", k, of[k].error.message);
         ck_assert_str_eq(of[k].error.message, of[0].error.message);
         ck_assert_int_eq(of[k].error.status, of[k].status);
-        ck_assert_uint_eq(of[k].error.row, wanted[base.what].has_row ? base.row : SIZE_MAX);
+        ck_assert_uint_eq(of[k].error.row, wanted[of[k].what].has_row ? of[k].row : SIZE_MAX);
         ck_assert(memcmp(of[k].weights.floats, of[0].weights.floats, of[0].weights.count * sizeof(float)) == 0);
     }
     for (size_t k = 0; k < TROUBLED; k++)
         free(of[k].weights.floats);
-    sluice_model_destroy(base.of.model);
+    sluice_model_destroy(of[0].of.model);
 }
 
 /* A rate beyond reason: all ranks say the same, at the same step. */
@@ -396,9 +402,7 @@ TEST(diverging_is_said_alike)
 {
     failing of[TROUBLED] = {{.what = LABEL}};
     OWNED(test_minibatch) whole = make_failing(&of[0], test_seed());
-    of[0].whole = &whole;
-    for (size_t k = 1; k < TROUBLED; k++)
-        of[k] = of[0];
+    share_failing(of, &whole);
     test_hub hub = {.ranks = TROUBLED};
     test_ranks_run(&hub, diverge_on_rank, of, sizeof *of, 0);
     for (size_t k = 0; k < TROUBLED; k++) {
@@ -431,9 +435,7 @@ TEST_LOOP(lost_messages_end_the_call, 0, 2 * TROUBLED)
     for (long n = 1; is_any; n++) {
         failing of[TROUBLED] = {{.what = LABEL}};
         OWNED(test_minibatch) whole = make_failing(&of[0], test_seed());
-        of[0].whole = &whole;
-        for (size_t k = 1; k < TROUBLED; k++)
-            of[k] = of[0];
+        share_failing(of, &whole);
         test_hub hub = {.ranks = TROUBLED, .failing = (size_t)_i / 2, .fails_at = n};
         test_ranks_run(&hub, lose_on_rank, of, sizeof *of, _i % 2);
         is_any = hub.is_broken;

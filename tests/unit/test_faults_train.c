@@ -290,8 +290,8 @@ static void check_backward(fixture *f, const exercise *now, const char *what)
     test_same_gradients(&now->gradient, &now->want_gradient, what);
 }
 
-/* A tape grows in a call whose n-th allocation fails; it then holds no batch, and serves the next call. Whether it had one to
- * fail. */
+/* A tape grows in a call whose n-th allocation fails; it then holds no batch, and serves the next call. Else it takes no memory
+ * beside what it had, as a workspace does. Whether the call had an allocation to fail. */
 static bool tape_grows(const test_runner *runner, size_t recompute, exercise *small, exercise *large, long n)
 {
     const sluice_tape_options options = {.struct_size = sizeof options, .recompute = recompute};
@@ -305,7 +305,9 @@ static bool tape_grows(const test_runner *runner, size_t recompute, exercise *sm
     take(&f, small);
     ck_assert(!attempt("a small batch", forward, &f, 0));
     take(&f, large);
+    test_peak_bytes = test_alive_bytes;
     const bool failed = attempt("a large batch", forward, &f, n);
+    ck_assert(failed || test_peak_bytes < test_alive_bytes + sluice_workspace_get_bytes(f.workspace));
     if (failed) {
         ck_assert_msg(test_batch_untouched(&large->batch), "allocation %ld failing: an output is written", n);
         ck_assert_int_eq(backward(&f, NULL), SLUICE_STATUS_BAD_ARGUMENT);
@@ -332,7 +334,7 @@ TEST_LOOP(taping, 0, 2)
     const size_t recompute = _i ? 3 : 0;
     OWNED_HANDLE(sluice_model) model = make_model(&shape);
     OWNED(test_runner) runner = test_trainable(model, SLUICE_ISA_AUTO, 2, SLUICE_SCHEDULE_AUTO);
-    OWNED(exercise) small = make_exercise(&runner, 3, 2, recompute, &random);
+    OWNED(exercise) small = make_exercise(&runner, 200, 9, recompute, &random);
     OWNED(exercise) large = make_exercise(&runner, 300, 9, recompute, &random);
     long n = 1;
     while (tape_grows(&runner, recompute, &small, &large, n))

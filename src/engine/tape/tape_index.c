@@ -27,13 +27,10 @@ bool sl_tape_grow(void **memory, size_t *has, size_t bytes)
     /* Ragged batches differ a little from each other, so a tape that grows again takes more than the batch needs; the first time it
      * takes no more, since it may be used for one batch only. */
     const size_t more = *memory && bytes < SIZE_MAX / 2 ? bytes + bytes / 8 : bytes;
-    void *larger = sl_alloc(more);
-    if (!larger)
-        return false;
-    sl_free(*memory);
-    *memory = larger;
-    *has = more;
-    return true;
+    sl_free(*memory); /* first, so that the two never take memory at one time */
+    *memory = sl_alloc(more);
+    *has = *memory ? more : 0;
+    return *memory;
 }
 
 static sluice_status fit(sluice_tape *tape, size_t rows, size_t steps, sluice_error *error)

@@ -8,7 +8,7 @@
  *  NULL: all rows have `steps`. NO_MEMORY, TOO_LARGE. */
 sluice_status sl_tape_index_make(sluice_tape *tape, size_t rows, size_t steps, const int64_t *lengths, sluice_error *error);
 
-/** Make *memory one of at least `bytes` bytes; what it held is lost if it grows. false: there is no memory, nothing has changed. */
+/** Make *memory one of at least `bytes` bytes; what it held is lost if it grows. false: there is no memory, and *memory is NULL. */
 bool sl_tape_grow(void **memory, size_t *has, size_t bytes);
 
 /** Rows that run at an iteration (or step). */
