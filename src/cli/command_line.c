@@ -106,7 +106,7 @@ static const sl_option table[] = {
      "series, if -o is a table: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
      .default_text = "-"},
     {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input),
-     "the rows: inputs [N][T][I], or tokens [N][T]; with --window, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "
+     "the rows: inputs [N][T][I], or tokens [N][T]; with --target, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "
      ".npy "
      "file or of an array in an archive, FILE.npz:NAME; table and .npy may be gzipped"},
     {"window", 0, TRAIN, DATA, "W", &sl_kind_count, FIELD(series.window),
@@ -125,10 +125,12 @@ static const sl_option table[] = {
      "one",
      .most = UINT32_MAX, .default_text = "1"},
     {"target", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.targets),
-     "columns to forecast, by names or by numbers from 1 on", .recorded = true},
+     "columns to forecast, by names or by numbers from 1 on; of windows, or without --window at every step of whole series, which "
+     "--truncate trains on in parts",
+     .recorded = true},
     {"horizon", 0, TRAIN, DATA, "K|A-B", &sl_value_horizon, FIELD(series.horizon),
-     "how many steps behind a window's last one its targets are: K, or each from A to B; the outputs are all targets at A, then at "
-     "A+1",
+     "how many steps behind a window's last one, or behind each step, its targets are: K, or each from A to B; the outputs are all "
+     "targets at A, then at A+1",
      .default_text = "1", .recorded = true},
     {"columns", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.columns),
      "columns that are inputs, by names or by numbers from 1 on; by default all, the targets too", .recorded = true},
@@ -178,7 +180,7 @@ static const sl_option table[] = {
      "instead of --validate, the fraction of the rows to hold out for validation, chosen at random by --seed", .recorded = true},
 
     {"validate-last", 0, TRAIN, DATA, "SHARE", &sl_value_share, FIELD(train.validate_last),
-     "with --window: hold out the last part of each series, as 0.2 or 20%; no step of it is an input or target of training",
+     "with --target: hold out the last part of each series, as 0.2 or 20%; no step of it is an input or target of training",
      .recorded = true},
 
     {"output", 'o', RUN, RESULTS, "FILE", &sl_kind_file, FIELD(output),

@@ -58,7 +58,7 @@ static sl_exit evaluate_series(sl_model_evaluation *evaluation)
     if (!evaluation->is_series)
         return sl_report(SL_EXIT_USAGE,
                          "--input goes with targets: give --labels FILE or --values FILE; only models that sluice train "
-                         "--window has made know their targets");
+                         "--target has made know their targets");
     if (options->lengths || options->mask)
         return sl_report(SL_EXIT_USAGE,
                          "--lengths and --mask are of rows, and windows of series have all their steps; leave them out");

@@ -131,7 +131,8 @@ static sl_exit fail_number(const sl_model_evaluation *evaluation, const char *pa
                            size_t k)
 {
     return sl_report(SL_EXIT_DATA, "%s: %s %zu, step %zu, %s %zu: expected a finite number, found %s", sl_report_input(path),
-                     evaluation->row_name, evaluation->first_row + row, step, what, k, "NaN or an infinite one; leave out the row");
+                     evaluation->row_name, evaluation->first_row + row, evaluation->first_step + step, what, k,
+                     "NaN or an infinite one; leave out the row");
 }
 
 /* Add the cross-entropies of a batch, as the trainer computes them. */

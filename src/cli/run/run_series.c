@@ -1,4 +1,4 @@
-/* sluice run over series, of a model that was trained on windows of some: a line for each window, with its forecasts. */
+/* sluice run over series, of a model that was trained on some: a line for each window, or each step of whole series, with its forecasts. */
 #include "cli/run/run_session.h"
 
 #include "base/clock.h"
@@ -17,6 +17,7 @@ typedef struct series_run {
     sl_forecast forecast;
     sl_name_list kept; /* columns that are carried through */
     sl_window_reader reader;
+    sluice_streams *streams; /* of whole series, which are read as windows of one step; else NULL */
     sl_row_writer *writer;
     bool has_names; /* series have names, by --sequence-column */
     size_t width;
@@ -44,11 +45,12 @@ static sl_exit open_reader(series_run *series)
 {
     const sl_options *options = series->run->options;
     sl_csv_options table = sl_series_options_get_table(&options->series);
-    sl_windows windows = series->forecast.windows;
+    sl_windows windows;
+    const sl_exit code = sl_forecast_choose_windows(&series->forecast, &options->series, &windows);
+    if (code)
+        return code;
     table.text_columns = series->kept.names;
     table.text_count = series->kept.count;
-    windows.steps = options->series.window ? options->series.window : windows.steps;
-    windows.hop = options->series.hop ? options->series.hop : windows.hop;
     windows.first_horizon = windows.last_horizon = 0; /* the targets are still to come */
     series->has_names = table.sequence_column != NULL;
     return sl_window_reader_open(options->input, &table, &series->forecast.inputs, &windows, series->most, &series->reader);
@@ -106,19 +108,19 @@ static sl_exit run_windows(series_run *series, const sl_window_batch *windows)
 {
     const sl_layer_output end = sl_layer_output_of_end(series->run->model);
     const sluice_output output = {.layer = end.layer, .at = series->outputs};
-    sluice_batch batch = {.struct_size = sizeof batch,
-                          .rows = windows->rows,
-                          .steps = series->reader.windows.steps,
-                          .x = windows->x,
-                          .x_step_stride = series->reader.width,
-                          .x_offsets = windows->offsets};
+    sluice_batch batch;
+    sl_exit code = sl_window_reader_make_batch(&series->reader, windows, series->streams, &batch);
+    if (code)
+        return code;
     if (end.field == SL_OUTPUT_LOGITS) {
         batch.logits = series->outputs;
     } else {
         batch.outputs = &output;
         batch.output_count = 1;
     }
-    sl_exit code = sl_run_forward(series->run, &batch, (uint64_t)windows->rows * batch.steps);
+    code = sl_run_forward(series->run, &batch, (uint64_t)batch.rows * batch.steps);
+    if (series->streams)
+        series->run->stats.rows = windows->series + 1; /* a series is a row */
     const double started = sl_clock_get();
     for (size_t k = 0; !code && k < windows->rows; k++)
         code = write_window(series, windows, k);
@@ -162,6 +164,9 @@ static sl_exit choose_part(series_run *series)
     size_t total;
     if (!shard->parts)
         return SL_EXIT_OK;
+    if (series->streams)
+        return sl_report(SL_EXIT_USAGE,
+                         "--shard goes with windows; the states of whole series go on from step to step; leave it out");
     sl_exit code = sl_window_reader_count(&series->reader, &total);
     if (code)
         return code;
@@ -214,6 +219,7 @@ static sl_exit run_all(series_run *series)
     sl_run_session *run = series->run;
     sl_exit code = allocate(series);
     code = code ? code : open_reader(series);
+    code = code ? code : sl_forecast_create_streams(&series->forecast, run->engine, &series->streams);
     code = code ? code : choose_part(series);
     if (!code && !series->done)
         code = create_output(series);
@@ -234,6 +240,7 @@ sl_exit sl_run_series(sl_run_session *run, bool *is_series)
         code = run_all(&series);
     sl_row_writer_destroy(series.writer);
     sl_window_reader_close(&series.reader);
+    sluice_streams_destroy(series.streams);
     sl_name_list_release(&series.kept);
     sl_forecast_release(&series.forecast);
     free(series.outputs);

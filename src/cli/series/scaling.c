@@ -204,21 +204,21 @@ static size_t find_last_lstm(const sluice_network *network)
     return layer;
 }
 
-sl_exit sl_scaling_add_layers(const sl_scaling *scaling, const sluice_model *model, sluice_model **scaled)
+sl_exit sl_scaling_add_layers(const sl_scaling *scaling, const sluice_model *model, bool every_step, sluice_model **scaled)
 {
     const sluice_network network = sl_model_network(model);
     const size_t last_lstm = find_last_lstm(&network);
     chain made = {0};
-    const bool ok = begin_chain(&made, &network);
-    if (ok)
+    const bool ok = begin_chain(&made, &network), is_scaled = ok && scaling->kind != SL_SCALING_NONE;
+    if (is_scaled)
         append_affine(&made, "scale_inputs", scaling->inputs, scaling->in_scale, scaling->in_shift);
     for (size_t k = 0; ok && k < network.layer_count; k++) {
         sluice_layer layer = network.layers[k];
-        if (sluice_model_is_shape(model) && k == last_lstm)
+        if (sluice_model_is_shape(model) && k == last_lstm && !every_step)
             layer.steps = SLUICE_STEPS_FINAL;
         append(&made, model, &layer, k);
     }
-    if (ok)
+    if (is_scaled)
         append_affine(&made, "scale_outputs", scaling->outputs, scaling->out_scale, scaling->out_shift);
     return finish_chain(&made, ok, scaled);
 }

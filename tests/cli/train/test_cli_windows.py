@@ -291,14 +291,14 @@ def check_bad_options(cli):
     words = [*base, *table_words(table)]
     for expected, more in ((["--window needs", "--target"], []), (["--standardize", "--normalize"], ["--target", 3, "--standardize", "--normalize"]),
                            (["--validate-share", "--validate-last"], ["--target", 3, "--validate-share", 0.2]),
-                           (["--truncate", "[1][T][I]"], ["--target", 3, "--truncate", 4]),
+                           (["--truncate", "leave out --window"], ["--target", 3, "--truncate", 4]),
                            (["--validate", "--validate-last"], ["--target", 3, "--validate", table, "--validate-last", 0.2]),
                            (["--horizon", "1-24", "'3-1'"], ["--target", 3, "--horizon", "3-1"]),
                            (["--delimiter", "'ab'"], ["--target", 3, "--delimiter", "ab"]),
                            (["--columns", "','"], ["--target", 3, "--columns", ","]),
                            (["--validate-last", "20%", "'100%'"], ["--target", 3, "--validate-last", "100%"])):
         cli.refused(USAGE, expected, *words, *more)
-    cli.refused(USAGE, ["go with --window"], *base, "-i", table, "--target", 3)
+    cli.refused(USAGE, ["go with series", "--target"], *base, "-i", table, "--values", table, "--validate-last", .2)
     cli.refused(NO_INPUT, ["absent.csv"], *base, "-i", cli.path("absent.csv"), "--window", 3, "--target", 1)
     cli.check(not out.exists() and not cli.leftovers(), "nothing is written")
 

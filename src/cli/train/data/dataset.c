@@ -60,7 +60,7 @@ sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sl
     const sl_exit code = o->text && o->from && model ? take_class_names(dataset, o->from, model) : SL_EXIT_OK;
     if (code)
         return code;
-    if (options->series.window)
+    if (options->series.targets)
         return sl_dataset_windows_read(options, &dataset->forecast, &dataset->data, &dataset->validate_data);
     const sl_exit read = o->text ? read_text(dataset, options) : read_arrays(dataset, options);
     sl_data *data = &dataset->data;

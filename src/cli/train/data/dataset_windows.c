@@ -1,5 +1,8 @@
 #include "cli/train/data/dataset_windows.h"
 
+#include "cli/train/data/train_order.h"
+#include "cli/train/data/whole_series.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +89,32 @@ static sl_exit check_scaling(const sl_scaling *scaling, const sl_data *data, con
                      sl_report_input(data->path), scaling->inputs, scaling->outputs, data->width, outputs);
 }
 
+/* The rows of whole series for training, and then those for validation. */
+static sl_exit split_whole(sl_data *data, const size_t *lengths, sl_row_lists *lists)
+{
+    sl_exit code = sl_whole_series_divide(data, lengths, &lists->training_count);
+    if (code)
+        return code;
+    lists->validation_count = data->rows - lists->training_count;
+    if (!lists->training_count || !lists->validation_count)
+        return sl_report(SL_EXIT_DATA, "%s: --validate-last leaves no steps for %s; give a %s share, or a smaller --horizon",
+                         sl_report_input(data->path), lists->training_count ? "validation" : "training",
+                         lists->training_count ? "larger" : "smaller");
+    lists->training = sl_order_count(lists->training_count);
+    lists->validation = sl_order_count(lists->validation_count);
+    for (size_t k = 0; lists->validation && k < lists->validation_count; k++)
+        lists->validation[k] += lists->training_count;
+    return lists->training && lists->validation ? SL_EXIT_OK : SL_EXIT_FAILURE;
+}
+
+static sl_exit split(sl_data *data, const size_t *lengths, sl_row_lists *lists)
+{
+    return sl_windows_are_whole(&data->windows->windows)
+               ? split_whole(data, lengths, lists)
+               : sl_window_rows_split(data->windows, lengths, &lists->training, &lists->training_count, &lists->validation,
+                                      &lists->validation_count);
+}
+
 sl_exit sl_dataset_windows_split(const sl_options *options, sl_data *data, sl_data *validate_data, sl_forecast *forecast,
                                  sl_scaling *scaling, sl_row_lists *lists)
 {
@@ -96,8 +125,7 @@ sl_exit sl_dataset_windows_split(const sl_options *options, sl_data *data, sl_da
     size_t *lengths = sl_window_rows_get_lengths(rows, share);
     sl_exit code = lengths ? SL_EXIT_OK : SL_EXIT_FAILURE;
     if (!code && share > 0)
-        code = sl_window_rows_split(rows, lengths, &lists->training, &lists->training_count, &lists->validation,
-                                    &lists->validation_count);
+        code = split(data, lengths, lists);
     if (!code && scaling->kind == SL_SCALING_NONE && kind != SL_SCALING_NONE)
         code = sl_scaling_find(kind, &rows->series, lengths, sl_forecast_count_outputs(forecast), quantiles, scaling);
     free(lengths);

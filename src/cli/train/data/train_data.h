@@ -20,8 +20,8 @@ typedef struct sl_data {
     size_t width;            /* of a step: I, or 1 for tokens */
     size_t stride;           /* from a step of a row to the next: `width`, or more where series have other columns too */
     bool has_x;              /* else tokens */
-    sl_window_rows *windows; /* NULL: rows of their own */
-    float *x;                /* NULL: tokens, or in `file`; of windows their series */
+    sl_window_rows *windows; /* or whole series; NULL: rows of their own */
+    float *x;                /* NULL: tokens, or in `file`; of `windows` their series */
     int32_t *tokens;         /* likewise */
     sl_row_file *file;       /* NULL: in memory */
     size_t *offsets;         /* [N] offset of each row in x, tokens or file; NULL: of windows */
@@ -62,7 +62,7 @@ sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *names, sl_d
  *  reports, with row and step) tokens and labels that are out of range for every model. */
 sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
 
-/** Make data of windows of series, which are taken over. `path` is not copied. Errors are reported. */
+/** Make data of windows of series, or of whole ones, which are taken over. `path` is not copied. Errors are reported. */
 sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl_windows *windows, sl_data *data);
 
 /** Steps of a row, and where it begins in x, tokens or file. */

@@ -3,6 +3,7 @@
 
 #include "cli/digest.h"
 #include "cli/input/npy_array.h"
+#include "cli/train/data/whole_series.h"
 #include "program/interrupt.h"
 
 #include <math.h>
@@ -51,14 +52,19 @@ sl_exit sl_data_get_inputs(const sl_data *data, size_t row, size_t begin, size_t
     return SL_EXIT_OK;
 }
 
+/* Of a row of series: its step, among those of all series, that the first targets are of. */
+static size_t get_first_target_step(const sl_data *data, size_t row)
+{
+    const sl_windows *windows = &data->windows->windows;
+    return sl_data_get_offset(data, row) / data->stride + (sl_windows_are_whole(windows) ? 0 : windows->steps - 1);
+}
+
 sl_exit sl_data_get_values(const sl_data *data, size_t row, size_t begin, size_t count, const float **values)
 {
     const size_t at = (row * (data->every_step ? data->steps : 1) + begin) * data->target_width;
     const void *read = NULL;
-    if (data->windows) {
-        *values = sl_window_rows_get_targets(data->windows, row);
-        return SL_EXIT_OK;
-    }
+    if (data->windows)
+        return sl_window_rows_get_targets(data->windows, get_first_target_step(data, row) + begin, count, values);
     const sl_exit code = data->value_file ? sl_row_file_read(data->value_file, at, count * data->target_width, &read) : SL_EXIT_OK;
     *values = data->value_file ? read : data->values + at;
     return code;
@@ -250,7 +256,9 @@ sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data)
 
 sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl_windows *windows, sl_data *data)
 {
-    *data = (sl_data){.path = path, .target_path = path, .row_name = "window", .has_x = true};
+    const bool are_whole = sl_windows_are_whole(windows);
+    *data = (sl_data){
+        .path = path, .target_path = path, .row_name = are_whole ? "row" : "window", .has_x = true, .every_step = are_whole};
     const sl_exit code = sl_window_rows_create(series, windows, &data->windows);
     if (code)
         return code;
@@ -262,7 +270,8 @@ sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl
     data->x = rows->series.values;
     data->largest = -1;
     data->target_width = sl_window_rows_count_targets(rows);
-    return SL_EXIT_OK;
+    size_t training;
+    return are_whole ? sl_whole_series_divide(data, NULL, &training) : SL_EXIT_OK;
 }
 
 /* ---- Queries --------------------------------------------------------------------------------------------------------------- */
