@@ -295,8 +295,11 @@ static const sl_option table[] = {
     {"loss", 0, EVALUATE, DATA, "NAME", &sl_value_loss, FIELD(train.loss),
      "loss of --values that is printed, as of train; quantile:Q,Q,...: the outputs are these quantiles of each value", loss_word},
     {"sample-weights", 0, TRAIN, TRAINING, "FILE", &sl_kind_file, FIELD(train.sample_weights),
-     "weight of each row in the loss, [N], or of each step, [N][T]; a target of weight 0 does not count; not of the rows of "
-     "--validate"},
+     "weight of each row in the loss, [N], or of each step, [N][T], of series [T] or [N][T]: a window has the weight of the step "
+     "of its "
+     "first target; a target of weight 0 does not count; not of the rows of --validate"},
+    {"weight-column", 0, TRAIN, TRAINING, "NAME", &sl_kind_text, FIELD(train.weight_column),
+     "column of series that has the weights of --sample-weights, by name or by number from 1 on; it is no input", .recorded = true},
     {"head-only", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.head_only),
      "train the last dense layer alone, and keep all other weights: of a new network the random ones, a baseline for what training "
      "of LSTM layers gains",

@@ -116,12 +116,12 @@ sl_exit sl_scaling_find(sl_scaling_kind kind, const sl_series_table *series, con
     return SL_EXIT_OK;
 }
 
-/* The scaling of a column in memory. */
+/* The scaling of a column in memory, an input or a target. */
 static affine get_of_column(const sl_scaling *scaling, size_t quantiles, const sl_series_table *series, size_t at)
 {
     if (at < scaling->inputs)
         return (affine){scaling->in_scale[at], scaling->in_shift[at]};
-    size_t k = 0; /* each column is an input or a target */
+    size_t k = 0;
     while (series->targets[k] != at)
         k++;
     return invert(scaling->out_scale[k * quantiles], scaling->out_shift[k * quantiles]);
@@ -129,7 +129,7 @@ static affine get_of_column(const sl_scaling *scaling, size_t quantiles, const s
 
 void sl_scaling_apply(const sl_scaling *scaling, size_t quantiles, sl_series_table *series)
 {
-    for (size_t k = 0; k < series->width; k++) {
+    for (size_t k = 0; k < series->width - series->has_weights; k++) {
         const affine by = get_of_column(scaling, quantiles, series, k);
         float *value = series->values + k;
         for (size_t t = 0; t < series->starts[series->count]; t++, value += series->width)

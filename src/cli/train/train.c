@@ -29,7 +29,6 @@ static sl_exit check_no_rows(const sl_options *options)
         {ANY, "values", targets, "leave it out"},
         {ANY, "validate-labels", targets, "leave it out"},
         {ANY, "validate-values", targets, "leave it out"},
-        {ANY, "sample-weights", "all steps weigh the same", "leave it out"},
         {ANY, "classes", "series are trained on to forecast values", "leave it out"},
         {ANY, "no-head", "the head gives the forecasts", "leave it out"},
         {ANY, "new-head", "--from goes on with the outputs that the model has", "leave it out"},
@@ -58,11 +57,12 @@ static sl_exit check_series(const sl_options *options)
     if (series->window && (!options->input || !series->targets))
         return sl_report(SL_EXIT_USAGE, "--window needs --input FILE, the series, and --target, the columns to forecast");
     if (!series->targets && (series->hop || series->horizon || series->columns || series->missing || o->validate_last > 0 ||
-                             o->standardize || o->normalize || sl_series_options_has_table(series)))
-        return sl_report(SL_EXIT_USAGE,
-                         "--horizon, --hop, --columns, --delimiter, --header, --sequence-column, --missing, --standardize, "
-                         "--normalize and --validate-last go with series, whose columns to forecast --target names; give it, "
-                         "or leave them out");
+                             o->standardize || o->normalize || o->weight_column || sl_series_options_has_table(series)))
+        return sl_report(
+            SL_EXIT_USAGE,
+            "--horizon, --hop, --columns, --delimiter, --header, --sequence-column, --missing, --standardize, "
+            "--normalize, --weight-column and --validate-last go with series, whose columns to forecast --target names; give it, "
+            "or leave them out");
     if (!series->targets)
         return SL_EXIT_OK;
     const sl_exit code = check_no_rows(options);
@@ -70,6 +70,8 @@ static sl_exit check_series(const sl_options *options)
         return code;
     if (!options->input)
         return sl_report(SL_EXIT_USAGE, "--target needs --input FILE, the series");
+    if (o->sample_weights && o->weight_column)
+        return sl_report(SL_EXIT_USAGE, "--sample-weights and --weight-column exclude each other; give one of them");
     if (o->standardize && o->normalize)
         return sl_report(SL_EXIT_USAGE, "--standardize and --normalize exclude each other; give one of them");
     if (o->validate && o->validate_last > 0)

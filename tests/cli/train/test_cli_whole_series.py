@@ -70,6 +70,16 @@ def check_same_as_arrays(cli):
         theirs, expected = train(cli, "-i", x, "--values", y, "--lengths", n, *more, output="arrays.safetensors", notes=0)
         cli.check(tensors_of(ours) == tensors_of(theirs), f"{more}: the same weights as of arrays")
         cli.check(summary["training"] == expected["training"], f"{more}: the same loss: {summary['training']}, {expected['training']}")
+    source = random.Random(SEED)
+    weights = {name: as_floats(source.choices((0, .5, 3), k=len(steps))) for name, steps in series.items()}
+    rows = [weights[name][FIRST:FIRST + len(steps) - LAST] for name, steps in series.items() if len(steps) > LAST]
+    given = cli.npy("weights.npy", (sum(map(len, series.values())),), [weight for each in weights.values() for weight in each])
+    targets = cli.npy("targets.npy", (len(rows), len(rows[0])), [weight for row in rows for weight in row + [0] * (len(rows[0]) - len(row))])
+    weighted, summary = train(cli, *words_of(table, "--truncate", 7, "--sample-weights", given), output="weighted.safetensors")
+    theirs, expected = train(cli, "-i", x, "--values", y, "--lengths", n, "--truncate", 7, "--sample-weights", targets,
+                             output="arrays.safetensors", notes=0)
+    cli.check(tensors_of(weighted) == tensors_of(theirs) != tensors_of(ours) and summary["training"] == expected["training"],
+              f"weights of targets: {summary['training']}, {expected['training']}")
     said = json.loads(read_safetensors(ours)[0]["sluice_series"])
     cli.check((said["window"], said["hop"], said["horizons"]) == (0, 1, [FIRST, LAST]), f"the file says: {said}")
     info = cli.answers("info", ours).decode()
@@ -176,7 +186,7 @@ def check_refused(cli):
     base = ["train", "-o", out, *QUIET, *words_of(table)]
     for expected, more in ((["--hop", "--window"], ["--hop", 2]), (["--every-step"], ["--every-step"]),
                            (["--bidirectional", "--window"], ["--bidirectional"]), (["--labels", "in them"], ["--labels", table]),
-                           (["--sample-weights"], ["--sample-weights", table]), (["--validate-share", "--validate-last"], ["--validate-share", .1])):
+                           (["--validate-share", "--validate-last"], ["--validate-share", .1])):
         cli.refused(USAGE, expected, *base, *more)
     for layers in ("lstm:3:both", "lstm:3:reverse,lstm:2"):
         cli.refused(USAGE, ["whole series", "forwards"], *base, "--layers", layers, noted="skipped")

@@ -245,6 +245,48 @@ def check_quantiles(cli):
     cli.check(math.isclose(mean, summary["validation"]["loss"], rel_tol=1e-6), f"losses in units: {mean}, {summary['validation']}")
 
 
+def check_weights(cli):
+    """A window has the weight of the step of its first target, of a column or of a file: the model of arrays with these weights."""
+    source = random.Random(SEED + 9)
+    series = [[[*step, source.choice((0, 0.5, 1, 3))] for step in steps] for steps in make_series()]
+    table = write_table(cli, "weights.csv", series, (*COLUMNS, "weight"))
+    rows, places = windows_of(series, (0, 1), (2,), (2, 3))
+    weights = [series[n][last + 2][3] for n, _, last in places]
+    x, y = write_arrays(cli, rows, "weighted")
+    expected, summary = train(cli, "-i", x, "--values", y, "--sample-weights", cli.npy("w.npy", (len(rows),), weights),
+                              output="arrays.safetensors", notes=0)
+    steps = [step[3] for steps in series for step in steps]
+    words = table_words(table, "--columns", "load,wind", "--target", "price", "--horizon", "2-3")
+    for more in (["--weight-column", "weight"], ["--weight-column", "6"], ["--sample-weights", cli.npy("steps.npy", (len(steps),), steps)]):
+        found, said = train(cli, *words, *more)
+        cli.check(tensors_of(found) == tensors_of(expected), f"{more}: the weights of arrays")
+        cli.check(said["training"] == summary["training"], f"{more}: the same loss: {said['training']}, {summary['training']}")
+    three = write_table(cli, "three.csv", [[step[:2] + step[3:] for step in steps] for steps in series], ("load", "wind", "weight"))
+    scaled = table_words(three, "--target", "wind", "--standardize", "--validate-last", .2)
+    named = [train(cli, *words_, output="named.safetensors")[0].read_bytes() for words_ in
+             ([*scaled, "--columns", "load,wind", "--weight-column", "weight"],
+              [*scaled, "--columns", "load,wind", "--sample-weights", cli.path("steps.npy")])]
+    cli.check(named[0] == named[1], "of scaled columns too")
+    array_ = cli.npy("array.npy", (STEPS, 3), [value for step in series[0] for value in (*step[:2], step[3])])
+    found, _ = train(cli, "-i", array_, "--window", WINDOW, "--target", 2, "--weight-column", 3, notes=0)
+    said = json.loads(read_safetensors(found)[0]["sluice_series"])
+    cli.check(said["inputs"] == ["1", "2"], f"by default it is no input: {said}")
+    base = ["train", "-o", cli.path("bad.safetensors"), *QUIET, *words]
+    bad = write_table(cli, "negative.csv", [[[*step[:3], -1 if t == 5 else 1] for t, step in enumerate(steps)] for steps in series],
+                      (*COLUMNS, "weight"))
+    cli.refused(DATA, ["negative.csv", "series 0, step 5", "'weight'", "-1"], *base[:-len(words)], *table_words(bad, *words[8:]),
+                "--weight-column", "weight")
+    cli.refused(DATA, ["steps.npy", "[206]", "--weight-column", "[205]"], *base, "--sample-weights",
+                cli.npy("fewer_steps.npy", (len(steps) - 1,), steps[1:]), noted="skipped")
+    cli.refused(DATA, ["negative.npy", "step 3 of all series", "-2"], *base, "--sample-weights",
+                cli.npy("negative.npy", (len(steps),), [1, 1, 1, -2, *steps[4:]]), noted="skipped")
+    cli.refused(USAGE, ["--sample-weights", "--weight-column", "exclude"], *base, "--sample-weights", table, "--weight-column", "weight")
+    cli.refused(USAGE, ["load", "twice"], *base, "--weight-column", "load")
+    cli.refused(DATA, ["no column", "heavy"], *base, "--weight-column", "heavy")
+    zeros = cli.npy("zeros.npy", (len(steps),), [0] * len(steps))
+    cli.refused(DATA, ["none of the", "weight 0"], *base, "--sample-weights", zeros, noted="skipped")
+
+
 def check_continued(cli):
     """--resume and --from keep the scaling; an interrupted run gives the bytes of one that was not."""
     series = make_series()

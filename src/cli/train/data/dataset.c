@@ -54,6 +54,17 @@ static sl_exit read_arrays(sl_dataset *dataset, const sl_options *options)
     return code || !o->validate ? code : sl_data_read_npy(&validation, &dataset->validate_data);
 }
 
+static sl_exit read_series(sl_dataset *dataset, const sl_options *options)
+{
+    sl_data *data = &dataset->data;
+    const sl_exit code = sl_dataset_windows_read(options, &dataset->forecast, data, &dataset->validate_data);
+    if (code || !options->train.sample_weights)
+        return code;
+    const sl_series_table *series = &data->windows->series;
+    return sl_sample_weights_read_series(options->train.sample_weights, series->count, series->starts[series->count],
+                                         &data->sample_weights);
+}
+
 sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sluice_model *model)
 {
     const sl_train_options *o = &options->train;
@@ -61,7 +72,7 @@ sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sl
     if (code)
         return code;
     if (options->series.targets)
-        return sl_dataset_windows_read(options, &dataset->forecast, &dataset->data, &dataset->validate_data);
+        return read_series(dataset, options);
     const sl_exit read = o->text ? read_text(dataset, options) : read_arrays(dataset, options);
     sl_data *data = &dataset->data;
     return read || !o->sample_weights
@@ -147,7 +158,8 @@ sl_exit sl_dataset_set_digest(sl_dataset *dataset)
     const sl_data *data = &dataset->data;
     uint64_t digest = SL_DIGEST_BEGIN;
     sl_exit code = sl_data_get_digest(data, &digest);
-    digest = sl_sample_weights_get_digest(&data->sample_weights, data->rows, data->lengths, digest);
+    if (!data->windows)
+        digest = sl_sample_weights_get_digest(&data->sample_weights, data->rows, data->lengths, digest);
     if (!code && dataset->validation == &dataset->validate_data)
         code = sl_data_get_digest(&dataset->validate_data, &digest);
     for (size_t k = 0; k < dataset->labels.count; k++)

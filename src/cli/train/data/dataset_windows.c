@@ -23,13 +23,12 @@ static sl_scaling_kind get_kind(const sl_train_options *options)
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------------------- */
 
-static sl_exit read_series(const char *path, const sl_series_options *options, const sl_name_list *inputs,
-                           const sl_name_list *targets, sl_data *data)
+static sl_exit read_series(const char *path, const sl_series_options *options, const sl_series_columns *columns, sl_data *data)
 {
     const sl_csv_options table = sl_series_options_get_table(options);
     const sl_windows windows = get_windows(options);
     sl_series_table series;
-    const sl_exit code = sl_series_table_read(path, &table, inputs, targets, &series);
+    const sl_exit code = sl_series_table_read(path, &table, columns, &series);
     return code ? code : sl_data_make_windows(path, &series, &windows, data);
 }
 
@@ -59,12 +58,12 @@ static void note_known_targets(const sl_series_table *series, const sl_forecast 
 sl_exit sl_dataset_windows_read(const sl_options *options, sl_forecast *forecast, sl_data *data, sl_data *validate_data)
 {
     const char *validate = options->train.validate;
-    sl_name_list inputs = {0}, targets = {0};
-    const bool ok = sl_name_list_split(options->series.columns, &inputs) && sl_name_list_split(options->series.targets, &targets);
-    sl_exit code =
-        ok ? read_series(options->input, &options->series, &inputs, &targets, data) : sl_report_memory("the names of columns");
-    sl_name_list_release(&inputs);
-    sl_name_list_release(&targets);
+    sl_series_columns columns = {.weights = options->train.weight_column};
+    const bool ok = sl_name_list_split(options->series.columns, &columns.inputs) &&
+                    sl_name_list_split(options->series.targets, &columns.targets);
+    sl_exit code = ok ? read_series(options->input, &options->series, &columns, data) : sl_report_memory("the names of columns");
+    sl_name_list_release(&columns.inputs);
+    sl_name_list_release(&columns.targets);
     code = code ? code : take_names(&data->windows->series, forecast);
     if (code)
         return code;
@@ -72,7 +71,9 @@ sl_exit sl_dataset_windows_read(const sl_options *options, sl_forecast *forecast
     forecast->quantile_count = options->train.loss.quantile_count;
     memcpy(forecast->quantiles, options->train.loss.quantiles, sizeof forecast->quantiles);
     note_known_targets(&data->windows->series, forecast);
-    return validate ? read_series(validate, &options->series, &forecast->inputs, &forecast->targets, validate_data) : SL_EXIT_OK;
+    columns =
+        (sl_series_columns){.inputs = forecast->inputs, .targets = forecast->targets}; /* all steps of --validate weigh the same */
+    return validate ? read_series(validate, &options->series, &columns, validate_data) : SL_EXIT_OK;
 }
 
 /* ---- Scaling ---------------------------------------------------------------------------------------------------------------- */

@@ -96,6 +96,11 @@ sl_exit sl_data_get_inputs(const sl_data *data, size_t row, size_t begin, size_t
 /** Likewise, of data with values, `count` of a row's targets. */
 sl_exit sl_data_get_values(const sl_data *data, size_t row, size_t begin, size_t count, const float **values);
 
+/** Whether targets have weights, and then that of the target at a step of a row; of a row's only target, at step 0. A target of series has
+ *  the weight of its step, or with several horizons of the first one's. */
+bool sl_data_has_weights(const sl_data *data);
+float sl_data_get_weight(const sl_data *data, size_t row, size_t step);
+
 /** Continue *digest with a digest of the data, all of which are read. Refuses (and reports, with row and step) non-finite numbers.
  *  SL_EXIT_INTERRUPTED, which is not reported: a signal arrived. */
 sl_exit sl_data_get_digest(const sl_data *data, uint64_t *digest);

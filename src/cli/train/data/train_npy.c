@@ -345,10 +345,34 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t out
     return code;
 }
 
+bool sl_data_has_weights(const sl_data *data)
+{
+    return data->sample_weights.values || (data->windows && data->windows->series.has_weights);
+}
+
+float sl_data_get_weight(const sl_data *data, size_t row, size_t step)
+{
+    if (!data->windows)
+        return sl_sample_weights_get(&data->sample_weights, row, step);
+    const size_t target = get_first_target_step(data, row) + step + data->windows->windows.first_horizon;
+    return data->sample_weights.values ? data->sample_weights.values[target]
+                                       : sl_series_table_get_weight(&data->windows->series, target);
+}
+
+/* Whether a target of a row has a weight above 0; also without weights. */
+static bool has_weight(const sl_data *data, size_t row)
+{
+    if (!data->windows)
+        return sl_sample_weights_count(&data->sample_weights, row, data->lengths);
+    bool found = !sl_data_has_weights(data);
+    for (size_t t = 0; !found && t < get_targets(data, row); t++)
+        found = sl_data_get_weight(data, row, t) > 0;
+    return found;
+}
+
 bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
 {
-    if (((every_step || data->every_step) && !sl_data_get_length(data, row)) ||
-        !sl_sample_weights_count(&data->sample_weights, row, data->lengths))
+    if (((every_step || data->every_step) && !sl_data_get_length(data, row)) || !has_weight(data, row))
         return false;
     size_t step;
     return !data->labels || find_largest(get_labels(data, row), get_targets(data, row), &step) >= 0;
@@ -403,11 +427,13 @@ static sl_exit digest_targets(const sl_data *data, size_t row, uint64_t *digest)
 }
 
 /* Of windows, each step once. */
-static sl_exit digest_series(const sl_window_rows *rows, uint64_t *digest)
+static sl_exit digest_series(const sl_data *data, uint64_t *digest)
 {
-    const sl_series_table *series = &rows->series;
+    const sl_series_table *series = &data->windows->series;
     *digest = sl_digest_add(*digest, series->targets, series->target_count * sizeof *series->targets);
     *digest = sl_digest_add(*digest, series->starts, (series->count + 1) * sizeof *series->starts);
+    if (data->sample_weights.values)
+        *digest = sl_digest_add(*digest, data->sample_weights.values, series->starts[series->count] * sizeof(float));
     *digest = sl_digest_add(*digest, series->values, series->starts[series->count] * series->width * sizeof *series->values);
     return sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }
@@ -417,7 +443,7 @@ sl_exit sl_data_get_digest(const sl_data *data, uint64_t *digest)
     const uint64_t sizes[] = {data->rows, data->width, data->target_width, data->every_step, data->has_x, !data->labels};
     *digest = sl_digest_add(*digest, sizes, sizeof sizes);
     if (data->windows)
-        return digest_series(data->windows, digest);
+        return digest_series(data, digest);
     *digest = sl_digest_add(*digest, data->lengths, data->rows * sizeof *data->lengths);
     sl_exit code = SL_EXIT_OK;
     for (size_t n = 0; !code && n < data->rows; n++) {
