@@ -246,6 +246,8 @@ def check_refused(cli):
     data, model = Data(cli), make_classifier(cli)
     labels = cli.npy("labels.npy", (ROWS,), [0] * ROWS, "<i4")
     words = [model, *data.words]
+    twins = Network(SEED, 4, 5, vocabulary=256, classes=3, names=["uno", "due", "uno"]).write(cli.path("twins.safetensors"))
+    cli.refused(DATA, ["twins.safetensors", "names that differ", "'uno' twice"], "evaluate", twins, "--text", "-", stdin=b"uno\tx\n")
     cli.refused(USAGE, ["MODEL"], "evaluate")
     cli.refused(USAGE, ["no data are named", "--text"], "evaluate", model)
     cli.refused(USAGE, ["--labels", "--values"], "evaluate", *words)

@@ -355,13 +355,18 @@ def check_bad_data(cli):
     cases = ((["no column", '"solar"', "price"], content, ["--columns", "load,solar", "--target", "load"]),
              (["line 2, column 1", "date", "number"], content, ["--target", "load"]),
              (["line 4", "6"], [*content[:3], content[3] + ",7", *content[4:]], one),
-             (["line 3, column 3", "load", "missing"], [*content[:2], 'day,"place, 0",,1,2', *content[3:]], one),
+             (["line 3, column 3", "load", "missing", "--missing zero"], [*content[:2], 'day,"place, 0",,1,2', *content[3:]], one),
              (["none of the 4 series", "1012 steps"], content, [*one, "--sequence-column", "place", "--horizon", 1000]),
              (["--validate-last", "training"], content, [*one, "--validate-last", "95%"]),
              (["none"], content[:1], one))
     for expected, lines, more in cases:
         path = cli.write("case.csv", "\n".join(lines) + "\n")
         cli.refused(DATA, expected, *base, "-i", path, *more)
+    cli.refused(DATA, ["byte 0", "not a .npy file", "CSV", "--target", "--window"], "train", "-i", table, "--values", table, "-o", out, *QUIET)
+    for content in ("5", "5\n", "\ufeff5"):
+        path = cli.write("tiny.csv", content)
+        for words in (["-i", path], ["-i", cli.write("tiny.csv.gz", gzip.compress(path.read_bytes()))], ["-i", "-"]):
+            cli.refused(DATA, ["none of the 1 series"], *base, *words, "--target", 1, stdin=path.read_bytes())
     steps = [1.0, 2.0, math.nan] * 20
     cli.refused(USAGE, ["asked for twice"], *base, "-i", table, "--columns", "load,3", "--target", "load")
     array_ = cli.npy("nan.npy", (60, 1), steps)

@@ -4,7 +4,6 @@
 #include "cli/notes.h"
 #include "program/model_shape.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,20 +17,8 @@ static sl_exit take_class_names(sl_dataset *dataset, const char *path, const slu
         return sl_report(SL_EXIT_DATA, "%s: --text needs a model with %s, and this one has %s", path,
                          shape.vocabulary ? "a head, for its labels" : "an embedding, for its bytes",
                          sl_notes_get_missing(model, shape.vocabulary ? "head" : "embedding", "none; take another model").text);
-    for (size_t k = 0; k < shape.classes; k++) {
-        char number[24];
-        const char *name = sluice_model_get_class(model, k);
-        snprintf(number, sizeof number, "%zu", k);
-        name = name ? name : number;
-        const size_t found = sl_labels_find(&dataset->labels, name, strlen(name));
-        if (found == SIZE_MAX)
-            return SL_EXIT_FAILURE;
-        if (found != k)
-            return sl_report(SL_EXIT_DATA, "%s: expected class names that differ, found '%.80s' twice", path, name);
-    }
-    dataset->labels.closed = true;
     dataset->labels.of_model = true;
-    return SL_EXIT_OK;
+    return sl_labels_take_classes(&dataset->labels, path, model);
 }
 
 static sl_exit read_text(sl_dataset *dataset, const sl_options *options)

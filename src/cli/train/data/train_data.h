@@ -111,6 +111,10 @@ void sl_data_release(sl_data *data);
 /** The number of a name, which is added if it is new. SIZE_MAX: `names` is closed, or out of memory, which is reported. */
 size_t sl_labels_find(sl_labels *names, const char *name, size_t bytes);
 
+/** Take the names of a model's classes, or where they have none their numbers, and close `names`. `path` is the model's. Refuses (and
+ *  reports) two classes of one name. */
+sl_exit sl_labels_take_classes(sl_labels *names, const char *path, const sluice_model *model);
+
 /** The first label that equals `name` except for spaces, quotes and invisible characters at the ends; NULL: none. */
 const char *sl_labels_find_alike(const sl_labels *names, const char *name);
 
