@@ -155,6 +155,8 @@ static const sl_option table[] = {
      "without it the steps that the model masks by itself, as sluice info says"},
     {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0,
      "order of the axes of --input, --mask and outputs of steps: rows first or steps first", layout_name},
+    {"layout", 0, EVALUATE, DATA, "LAYOUT", &sl_value_layout, 0,
+     "order of the axes of --input, --mask and targets of steps: rows first or steps first", layout_name},
     {"layout", 0, INFO, DATA, "LAYOUT", &sl_value_layout, 0, "order of the axes of --compare and --mask: rows first or steps first",
      layout_name},
     {"h0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(h0),
@@ -304,6 +306,8 @@ static const sl_option table[] = {
      "train the last dense layer alone, and keep all other weights: of a new network the random ones, a baseline for what training "
      "of LSTM layers gains",
      .recorded = true},
+    {"every-step", 0, EVALUATE, DATA, NULL, &sl_kind_flag, FIELD(train.every_step),
+     "use the label or value of a row as the target of each step, as train does"},
     {"every-step", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.every_step),
      "use the label or value of a row as the target of each step, not only of the last", .recorded = true},
     {"truncate", 0, TRAIN, TRAINING, "T", &sl_kind_count, FIELD(train.truncate),

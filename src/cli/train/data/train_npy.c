@@ -231,7 +231,7 @@ static sl_exit read_targets(const sl_data_files *files, sl_data *data)
     data->target_path = array.path;
     sl_exit code = sl_npy_array_open(&array);
     if (!code)
-        code = sl_target_array_check(&array, is_values, data->rows, data->steps, files->input_option, &data->every_step,
+        code = sl_target_array_check(&array, is_values, data->rows, data->steps, false, files->input_option, &data->every_step,
                                      &data->target_width);
     if (!code && is_values && stays_in_file(&array))
         code = sl_row_file_open_npy(&array, false, &data->value_file);
