@@ -215,7 +215,8 @@ static const sl_option table[] = {
      "gives "
      "its name"},
     {"picture", 0, EVALUATE, RESULTS, "FILE", &sl_kind_file, FIELD(picture),
-     "draw a picture, .svg: of classes the confusion table; of values the first 400 outputs and their targets"},
+     "draw a picture, .svg: of classes the confusion table; of values the first 400 outputs and their targets, and of quantiles "
+     "the band between the outer ones"},
     {"remove", 0, MERGE, RESULTS, NULL, &sl_kind_flag, FIELD(removes), "remove the parts once OUT is written"},
     {"output", 'o', TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
      "the model of the best epoch: with the highest validation accuracy, or with the least loss"},

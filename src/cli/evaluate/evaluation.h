@@ -9,8 +9,8 @@
 #include "program/report.h"
 #include "sluice.h"
 
-/** What --picture draws of values: the first targets, of the first outputs. */
-enum { SL_PICTURE_TARGETS = 400, SL_PICTURE_OUTPUTS = 4 };
+/** What --picture draws of values: the first targets, and the outputs for the first values of each. */
+enum { SL_PICTURE_TARGETS = 400, SL_PICTURE_VALUES = 4 };
 
 typedef struct sl_model_evaluation {
     const sl_options *options;
