@@ -90,21 +90,28 @@ class Model:
         return run(self._engine, self._network, x, lengths, offsets, states, mask, outputs, layout, steps)
 
     def forecast(self, series: Any, *, hop: int | None = None) -> Floats:
-        """Forecast from each window of a long series, as the model was trained: ``info.series`` has what its file says of that.
+        """Forecast from each window of a long series, or at each step of a whole one, as the model was trained: ``info.series`` has what its
+        file says of that.
 
         :param series: the columns of the inputs, an array [T][I] in their order, [T] of one, or a table that has them by their names: a
             mapping, a structured array, a DataFrame.
-        :param hop: steps from the beginning of a window to that of the next; None: as in training.
+        :param hop: steps from the beginning of a window to that of the next; None: as in training. Of whole series
+            there is none.
         :returns: float32 [N][horizons][targets], with quantiles [N][horizons][targets][quantiles], in the units of the data. The last step of
-            window n is step n * hop + window - 1.
-        :raises sluice.UnsupportedError: a model that was not trained on windows of series.
+            window n is step n * hop + window - 1. Of a whole series N is T, and entry n is the forecast at step n.
+        :raises sluice.UnsupportedError: a model that was not trained on series.
         """
         said = read_series(self._network.described)
         if said is None:
             raise UnsupportedError("forecast: the model's file says nothing of series; train it by sluice.Forecaster or sluice train --window, "
                                    "or call the model with sluice.windows(series, window)")
         values = inputs_of(series, said)
-        found = self(windows(values, said.window, said.hop if hop is None else hop))
+        if said.window:
+            found = self(windows(values, said.window, said.hop if hop is None else hop))
+        elif hop is None:
+            found = self(values[np.newaxis])[0]
+        else:
+            raise ArgumentError(f"hop: {hop}; the model was trained on whole series, which are not cut; leave it out")
         horizons = said.horizons[1] - said.horizons[0] + 1
         return found.reshape(len(found), horizons, len(said.targets), *([len(said.quantiles)] if said.quantiles else []))
 

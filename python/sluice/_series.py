@@ -106,7 +106,7 @@ def read_series(described):
         series = Info(json.loads(described["series"]))
         first, last = series.horizons
         outputs = (last - first + 1) * len(series.targets) * max(len(series.quantiles), 1)
-        fits = (series.version == 1 and min(series.window, series.hop) >= 1 and 0 <= first <= last
+        fits = (series.version == 1 and series.window >= 0 and series.hop >= 1 and 0 <= first <= last
                 and series.scaling in SCALINGS and (len(series.inputs), outputs) == (described["inputs"], described["classes"]))
     except (AttributeError, TypeError, ValueError):
         fits = False

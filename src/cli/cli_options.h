@@ -84,7 +84,7 @@ typedef struct sl_train_options {
     size_t checkpoint_minutes; /* --checkpoint-every Nm */
     const char *curve_svg, *curve_csv;
     const char *class_weights; /* "balanced", or a file */
-    const char *sample_weights;
+    const char *sample_weights, *weight_column;
     bool head_only;
 } sl_train_options;
 

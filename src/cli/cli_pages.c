@@ -30,10 +30,10 @@ const sl_page sl_pages[SL_PAGES] = {
             "line for each row, or for each step before the end of a row, with the numbers of row and step, from 0 on, and "
             "the outputs, which are named as the model's classes, or output_0 and so on. A number has the fewest digits from "
             "which it is read back. What is NaN or infinite is nan, inf or -inf in .csv, and null in .jsonl.\n\n"
-            "Of a model that sluice train --window has made the input is series: a table (CSV) or an array, which are cut "
-            "into windows as in training, unless an option is given that only rows have. The output has a row for each "
-            "window, with its forecasts in the units of the data; in a table the series and the window's last step go before "
-            "them.\n\n"
+            "Of a model that sluice train --target has made the input is series, a table (CSV) or an array, unless an option "
+            "is given that only rows have. They are cut into windows as in training, or, of whole series, run step by step. "
+            "The output has a row for each window or step, with its forecasts in the units of the data; in a table the series "
+            "and the window's last step, or the step, go before them.\n\n"
             "In the shapes N is the number of rows, T of steps, I of inputs, L of layers, D of directions, H of hidden units, "
             "C of classes, and W of a layer's outputs.",
         .examples = "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"
@@ -50,7 +50,7 @@ const sl_page sl_pages[SL_PAGES] = {
         .summary = "train a model on labelled lines, NumPy arrays, or series",
         .usage = "--text LINES -o MODEL [OPTION]...\n"
                  "-i X.npy --labels|--values Y.npy -o MODEL [OPTION]...\n"
-                 "-i SERIES --window W --target LIST -o MODEL [OPTION]...\n"
+                 "-i SERIES [--window W] --target LIST -o MODEL [OPTION]...\n"
                  "--resume CHECKPOINT [OPTION]...",
         .about =
             "Trains an LSTM network in batches of rows of similar length, which are shuffled by seed, and writes the model of the "
@@ -61,12 +61,12 @@ const sl_page sl_pages[SL_PAGES] = {
             "Arrays are NumPy's .npy, of any numeric type. Other types than f4, or than integers for tokens, lengths and labels, "
             "are converted with a note. In the shapes N is the number of rows, T of steps, I of inputs, L of layers, D of "
             "directions, H of hidden units, and C of classes or values.\n\n"
-            "With --window W, SERIES is a table (CSV), or numbers [T], [T][I] or [N][T][I] of an array, which may be gzipped, and "
-            "a row "
-            "is a window of W steps. What --target names, --horizon steps behind the window's last one, is what the model learns "
-            "to "
-            "forecast. With --standardize or --normalize the losses are of scaled numbers, and the model's first and last layer "
-            "scale.\n\n"
+            "With --target, SERIES is a table (CSV), or numbers [T], [T][I] or [N][T][I] of an array, which may be gzipped. What "
+            "it "
+            "names, --horizon steps ahead, is what the model learns to forecast: with --window W from windows of W steps, each a "
+            "row; without it at every step of whole series, each a row that --truncate T trains on in parts of T steps, one after "
+            "the other, with an update for each. With --standardize or --normalize the losses are of scaled numbers, and the "
+            "model's first and last layer scale.\n\n"
             "--layers LIST describes the network layer by layer, each a kind and its words: "
             "lstm:UNITS[:reverse|both[:sum|product|mean]][:final|last][:proj=P], dense:UNITS[:FUNCTION], activation:FUNCTION, "
             "reduce:last|mean|max. FUNCTION is linear, sigmoid, tanh, hard_sigmoid (x/6 + 1/2, cut at 0 and 1, as Keras 3 and "
@@ -89,6 +89,7 @@ const sl_page sl_pages[SL_PAGES] = {
                     "sluice train --text w.tsv -o m.st --layers lstm:128:both,lstm:64,dense:32:relu\n"
                     "sluice train --text other.tsv -o m.st --from lstm_model.h5 --new-head\n"
                     "sluice train -i a.csv --window 48 --target load --horizon 1-24 -o m.st\n"
+                    "sluice train -i a.csv --target load --truncate 100 -o m.st\n"
                     "sluice train --resume c.st",
     },
     {
@@ -111,9 +112,8 @@ const sl_page sl_pages[SL_PAGES] = {
             "error "
             "(RMSE) and the mean absolute error in percent of the target (MAPE), which leaves out targets that are 0 and counts "
             "them.\n\n"
-            "Of a model that sluice train --window has made, SERIES, a table (CSV) or an array, has the targets in it; a naive "
-            "forecast, "
-            "the last value or that of the last --season, is shown beside the model's.",
+            "Of a model that sluice train --target has made, SERIES, a table (CSV) or an array, has the targets in it; a naive "
+            "forecast, the last value or that of the last --season, is shown beside the model's.",
         .examples = "sluice evaluate model.safetensors --text test.tsv\n"
                     "sluice evaluate m.safetensors -i x.npy --labels y.npy --picture confusion.svg\n"
                     "sluice evaluate m.safetensors -i x.npy --values y.npy --json\n"

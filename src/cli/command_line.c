@@ -105,7 +105,7 @@ static const sl_option table[] = {
      "windows, series: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
      .default_text = "-"},
     {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input),
-     "the rows: inputs [N][T][I], or tokens [N][T]; with --window, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "
+     "the rows: inputs [N][T][I], or tokens [N][T]; with --target, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "
      ".npy "
      "file or of an array in an archive, FILE.npz:NAME; table and .npy may be gzipped"},
     {"window", 0, TRAIN, DATA, "W", &sl_kind_count, FIELD(series.window),
@@ -124,10 +124,12 @@ static const sl_option table[] = {
      "one",
      .most = UINT32_MAX, .default_text = "1"},
     {"target", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.targets),
-     "columns to forecast, by names or by numbers from 1 on", .recorded = true},
+     "columns to forecast, by names or by numbers from 1 on; of windows, or without --window at every step of whole series, which "
+     "--truncate trains on in parts",
+     .recorded = true},
     {"horizon", 0, TRAIN, DATA, "K|A-B", &sl_value_horizon, FIELD(series.horizon),
-     "how many steps behind a window's last one its targets are: K, or each from A to B; the outputs are all targets at A, then at "
-     "A+1",
+     "how many steps behind a window's last one, or behind each step, its targets are: K, or each from A to B; the outputs are all "
+     "targets at A, then at A+1",
      .default_text = "1", .recorded = true},
     {"columns", 0, TRAIN, DATA, "LIST", &sl_value_columns, FIELD(series.columns),
      "columns that are inputs, by names or by numbers from 1 on; by default all, the targets too", .recorded = true},
@@ -152,6 +154,8 @@ static const sl_option table[] = {
      "without it the steps that the model masks by itself, as sluice info says"},
     {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0,
      "order of the axes of --input, --mask and outputs of steps: rows first or steps first", layout_name},
+    {"layout", 0, EVALUATE, DATA, "LAYOUT", &sl_value_layout, 0,
+     "order of the axes of --input, --mask and targets of steps: rows first or steps first", layout_name},
     {"layout", 0, INFO, DATA, "LAYOUT", &sl_value_layout, 0, "order of the axes of --compare and --mask: rows first or steps first",
      layout_name},
     {"h0", 0, RUN, DATA, "FILE", &sl_kind_file, FIELD(h0),
@@ -177,7 +181,7 @@ static const sl_option table[] = {
      "instead of --validate, the fraction of the rows to hold out for validation, chosen at random by --seed", .recorded = true},
 
     {"validate-last", 0, TRAIN, DATA, "SHARE", &sl_value_share, FIELD(train.validate_last),
-     "with --window: hold out the last part of each series, as 0.2 or 20%; no step of it is an input or target of training",
+     "with --target: hold out the last part of each series, as 0.2 or 20%; no step of it is an input or target of training",
      .recorded = true},
 
     {"output", 'o', RUN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
@@ -210,7 +214,8 @@ static const sl_option table[] = {
      "gives "
      "its name"},
     {"picture", 0, EVALUATE, RESULTS, "FILE", &sl_kind_file, FIELD(picture),
-     "draw a picture, .svg: of classes the confusion table; of values the first 400 outputs and their targets"},
+     "draw a picture, .svg: of classes the confusion table; of values the first 400 outputs and their targets, and of quantiles "
+     "the band between the outer ones"},
     {"remove", 0, MERGE, RESULTS, NULL, &sl_kind_flag, FIELD(removes), "remove the parts once OUT is written"},
     {"output", 'o', TRAIN, RESULTS, "FILE", &sl_kind_file, FIELD(output),
      "the model of the best epoch: with the highest validation accuracy, or with the least loss"},
@@ -292,12 +297,17 @@ static const sl_option table[] = {
     {"loss", 0, EVALUATE, DATA, "NAME", &sl_value_loss, FIELD(train.loss),
      "loss of --values that is printed, as of train; quantile:Q,Q,...: the outputs are these quantiles of each value", loss_word},
     {"sample-weights", 0, TRAIN, TRAINING, "FILE", &sl_kind_file, FIELD(train.sample_weights),
-     "weight of each row in the loss, [N], or of each step, [N][T]; a target of weight 0 does not count; not of the rows of "
-     "--validate"},
+     "weight of each row in the loss, [N], or of each step, [N][T], of series [T] or [N][T]: a window has the weight of the step "
+     "of its "
+     "first target; a target of weight 0 does not count; not of the rows of --validate"},
+    {"weight-column", 0, TRAIN, TRAINING, "NAME", &sl_kind_text, FIELD(train.weight_column),
+     "column of series that has the weights of --sample-weights, by name or by number from 1 on; it is no input", .recorded = true},
     {"head-only", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.head_only),
      "train the last dense layer alone, and keep all other weights: of a new network the random ones, a baseline for what training "
      "of LSTM layers gains",
      .recorded = true},
+    {"every-step", 0, EVALUATE, DATA, NULL, &sl_kind_flag, FIELD(train.every_step),
+     "use the label or value of a row as the target of each step, as train does"},
     {"every-step", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.every_step),
      "use the label or value of a row as the target of each step, not only of the last", .recorded = true},
     {"truncate", 0, TRAIN, TRAINING, "T", &sl_kind_count, FIELD(train.truncate),

@@ -147,6 +147,17 @@ static int find_power(float value)
     return (int)strtol(strchr(text, 'e') + 1, NULL, 10);
 }
 
+char *sl_format_whole(uint64_t number, char text[SL_FORMAT_WHOLE])
+{
+    char digits[SL_FORMAT_WHOLE], *at = digits + SL_FORMAT_WHOLE;
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    const size_t count = (size_t)(digits + SL_FORMAT_WHOLE - at);
+    memcpy(text, at, count);
+    return text + count;
+}
+
 static decimal find_shortest(float value)
 {
     const int power = find_power(value);
@@ -168,8 +179,8 @@ static char *put_zeros(char *end, int count)
 
 static char *put_decimal(decimal number, char *end)
 {
-    char digits[16];
-    const int count = snprintf(digits, sizeof digits, "%u", (unsigned)number.digits), power = number.exponent + count - 1;
+    char digits[SL_FORMAT_WHOLE];
+    const int count = (int)(sl_format_whole(number.digits, digits) - digits), power = number.exponent + count - 1;
     const bool is_plain = power >= PLAIN_LEAST && power <= PLAIN_MOST;
     const int before = !is_plain ? 1 : power < 0 ? 0 : power + 1; /* digits before the point */
     const int taken = before < count ? before : count;

@@ -11,6 +11,7 @@ enum {
     SL_FORMAT_COUNT = 32,  /* room for sl_format_count */
     SL_FORMAT_SHAPE = 128, /* room for sl_format_shape */
     SL_FORMAT_FLOAT = 24,  /* room for sl_format_float */
+    SL_FORMAT_WHOLE = 20,  /* room for sl_format_whole */
 };
 
 /** Print at most `most` bytes of a NUL-terminated text on stream, with '?' for each control character: the contents of a file must
@@ -30,6 +31,9 @@ const char *sl_format_shape(const sl_npy_header *header, char text[SL_FORMAT_SHA
 /** Write a value in 0..1 with six decimals, "0.123457"; "nan" for any other value. Writes at most 8 bytes and no NUL. Returns the
  *  end of what it wrote. */
 char *sl_format_fraction(double value, char *text);
+
+/** Write the digits of a whole number, and no NUL. Returns the end of what it wrote. */
+char *sl_format_whole(uint64_t number, char text[SL_FORMAT_WHOLE]);
 
 /** Write a float with the fewest digits from which it is read back: the decimal number of so many digits that is nearest to it; "0.1",
  *  "16777216", "1e-6", "nan", "-inf". Writes no NUL. Returns the end of what it wrote. */

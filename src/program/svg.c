@@ -133,6 +133,12 @@ void sl_svg_curve(const sl_svg *svg, unsigned style, size_t count, const sl_poin
     write_points(svg->out, count, points);
 }
 
+void sl_svg_area(const sl_svg *svg, unsigned style, size_t count, const sl_point *points)
+{
+    fprintf(svg->out, "<path class=\"f%u\" fill-opacity=\"0.25\"", style);
+    write_points(svg->out, count, points);
+}
+
 void sl_svg_box(const sl_svg *svg, sl_point at, double width, double height, double share)
 {
     fprintf(svg->out,

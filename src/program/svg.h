@@ -59,6 +59,9 @@ void sl_svg_line(const sl_svg *svg, const char *kind, size_t count, const sl_poi
 /** Draw a line in a style, 0..SL_SVG_STYLES - 1. */
 void sl_svg_curve(const sl_svg *svg, unsigned style, size_t count, const sl_point *points);
 
+/** Fill the area within points with the colour of a style, thinly. */
+void sl_svg_area(const sl_svg *svg, unsigned style, size_t count, const sl_point *points);
+
 /** Draw a box, filled as strongly as `share` says, 0..1. */
 void sl_svg_box(const sl_svg *svg, sl_point at, double width, double height, double share);
 

@@ -119,6 +119,20 @@ def test_a_model_of_the_program_takes_tables(rng, tmp_path):
             assert found.shape == (len(wanted), *outputs) and same_bits(found.reshape(wanted.shape), wanted)
 
 
+def test_whole_series_are_forecast_at_every_step(rng, tmp_path):
+    series = waves(rng, 60, 2)
+    np.save(tmp_path / "series.npy", series)
+    printed, status = run_program("train", "-i", tmp_path / "series.npy", "--target", 2, "--horizon", "1-3", "--truncate", 20, "--standardize",
+                                  "--epochs", 2, "--hidden", 5, "-o", tmp_path / "whole.safetensors")
+    assert status == 0, printed
+    model = sluice.load(tmp_path / "whole.safetensors")
+    found = model.forecast(series)
+    assert model.info.series.window == 0 and found.shape == (60, 3, 1)
+    assert same_bits(found.reshape(60, 3), as_program(tmp_path, model, "-i", tmp_path / "series.npy"))
+    with pytest.raises(sluice.ArgumentError, match="hop: 2; .* whole series"):
+        model.forecast(series, hop=2)
+
+
 def test_forecasts_that_are_refused(rng, tmp_path):
     series = waves(rng, 50)
     model = small().fit(series).model_
@@ -136,7 +150,7 @@ def test_forecasts_that_are_refused(rng, tmp_path):
     assert caught.value.step == 9
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"window": 0}, {"horizons": [2, 1]}, {"horizons": 3}, {"inputs": ["1"]}, {"scaling": "x"},
+@pytest.mark.parametrize("change", [{"version": 2}, {"window": -1}, {"horizons": [2, 1]}, {"horizons": 3}, {"inputs": ["1"]}, {"scaling": "x"},
                                     {"targets": []}], ids=str)
 def test_a_damaged_description_is_refused(rng, tmp_path, change):
     small().fit(waves(rng, 50)).save(tmp_path / "m.safetensors")

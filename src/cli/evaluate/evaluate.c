@@ -20,6 +20,9 @@ static sl_exit check_options(const sl_options *options)
                                             : "no data are named: give --text FILE, or --input FILE with --labels or --values");
     if (data->text && (data->labels || data->values || options->lengths || options->mask))
         return sl_report(SL_EXIT_USAGE, "--text has labels in its lines; leave out --labels, --values, --lengths and --mask");
+    const bool has_targets = data->labels || data->values;
+    if ((options->step_first || data->every_step) && !has_targets)
+        return sl_report(SL_EXIT_USAGE, "--layout and --every-step are of arrays: give --labels or --values, or leave them out");
     if (data->labels && data->values)
         return sl_report(SL_EXIT_USAGE, "--labels and --values are two kinds of targets; leave one of them out");
     if (data->loss.text && !data->values)
@@ -58,7 +61,7 @@ static sl_exit evaluate_series(sl_model_evaluation *evaluation)
     if (!evaluation->is_series)
         return sl_report(SL_EXIT_USAGE,
                          "--input goes with targets: give --labels FILE or --values FILE; only models that sluice train "
-                         "--window has made know their targets");
+                         "--target has made know their targets");
     if (options->lengths || options->mask)
         return sl_report(SL_EXIT_USAGE,
                          "--lengths and --mask are of rows, and windows of series have all their steps; leave them out");

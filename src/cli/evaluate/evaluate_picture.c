@@ -68,21 +68,41 @@ static sl_exit draw_classes(const sl_model_evaluation *evaluation, const char *p
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
-static float get_point(const sl_model_evaluation *evaluation, unsigned whose, size_t output, size_t n)
+static double get_point(const sl_model_evaluation *evaluation, unsigned whose, size_t output, size_t n)
 {
-    return evaluation->picture[whose == TRUTH][n * evaluation->picture_outputs + output];
+    return (double)evaluation->picture[whose == TRUTH][n * evaluation->picture_outputs + output];
 }
 
-/* The axis of an output's numbers, and of those it is to have. */
-static sl_axis get_axis(const sl_model_evaluation *evaluation, size_t output, double top)
+/* What a panel draws: the outputs for a value, one or its quantiles. */
+typedef struct drawn_value {
+    size_t first, end;           /* the outputs */
+    size_t lowest, middle, most; /* of them the least quantile, the one nearest the median, and the largest one */
+} drawn_value;
+
+static drawn_value get_value(const sl_model_evaluation *evaluation, size_t value)
+{
+    const size_t count = sl_model_evaluation_count_quantiles(evaluation), first = value * count;
+    const float *quantiles = evaluation->loss.quantiles;
+    size_t lowest = 0, middle = 0, most = 0;
+    for (size_t k = 1; k < count; k++) {
+        lowest = quantiles[k] < quantiles[lowest] ? k : lowest;
+        most = quantiles[k] > quantiles[most] ? k : most;
+        middle = fabsf(quantiles[k] - 0.5F) < fabsf(quantiles[middle] - 0.5F) ? k : middle;
+    }
+    return (drawn_value){first, first + count, first + lowest, first + middle, first + most};
+}
+
+/* The axis of a value's numbers. */
+static sl_axis get_axis(const sl_model_evaluation *evaluation, const drawn_value *value, double top)
 {
     double least = INFINITY, most = -INFINITY;
     for (size_t n = 0; n < evaluation->picture_targets; n++)
-        for (unsigned whose = TRUTH; whose <= OUTPUT; whose++) {
-            const double value = (double)get_point(evaluation, whose, output, n);
-            least = fmin(least, value);
-            most = fmax(most, value);
-        }
+        for (size_t output = value->first; output < value->end; output++)
+            for (unsigned whose = TRUTH; whose <= OUTPUT; whose++) {
+                const double point = get_point(evaluation, whose, output, n);
+                least = fmin(least, point);
+                most = fmax(most, point);
+            }
     if (!(most > least)) { /* all are equal, or there is none */
         const double middle = isfinite(least) ? least : 0, around = fabs(middle) > 0 ? fabs(middle) / 10 : 1;
         least = middle - around;
@@ -91,25 +111,40 @@ static sl_axis get_axis(const sl_model_evaluation *evaluation, size_t output, do
     return (sl_axis){.least = least, .most = most, .from = top + PANEL_HEIGHT, .to = top};
 }
 
-static void draw_output(const sl_svg *svg, const sl_model_evaluation *evaluation, size_t output, double top)
+/* The area between the outer quantiles: along the upper one and back along the lower one. */
+static void draw_band(const sl_svg *svg, const sl_model_evaluation *evaluation, const drawn_value *value, const sl_panel *panel)
+{
+    const size_t count = evaluation->picture_targets;
+    sl_point points[2 * SL_PICTURE_TARGETS];
+    for (size_t n = 0; n < count; n++) {
+        points[n] = sl_panel_place(panel, (double)n, get_point(evaluation, OUTPUT, value->most, n));
+        points[2 * count - 1 - n] = sl_panel_place(panel, (double)n, get_point(evaluation, OUTPUT, value->lowest, n));
+    }
+    if (count)
+        sl_svg_area(svg, OUTPUT, 2 * count, points);
+}
+
+static void draw_value(const sl_svg *svg, const sl_model_evaluation *evaluation, const drawn_value *value, double top)
 {
     const size_t count = evaluation->picture_targets;
     char title[SL_FORECAST_NAME_BYTES];
     sl_point points[SL_PICTURE_TARGETS];
     if (evaluation->is_series)
-        (void)sl_forecast_name_output(&evaluation->forecast, output, title);
+        (void)sl_forecast_name_output(&evaluation->forecast, value->middle, title);
     else
-        snprintf(title, sizeof title, "Output %zu", output);
+        snprintf(title, sizeof title, "Output %zu", value->middle);
     const sl_panel panel = {
         .x = {.least = 0, .most = count > 2 ? (double)(count - 1) : 1, .from = LEFT, .to = LEFT + PANEL_WIDTH, .counts = true},
-        .y = get_axis(evaluation, output, top),
+        .y = get_axis(evaluation, value, top),
         .title = title,
         .x_title = "target",
         .y_title = "value"};
     sl_svg_panel(svg, &panel);
+    if (value->end - value->first > 1)
+        draw_band(svg, evaluation, value, &panel);
     for (unsigned whose = TRUTH; whose <= OUTPUT; whose++) {
         for (size_t n = 0; n < count; n++)
-            points[n] = sl_panel_place(&panel, (double)n, (double)get_point(evaluation, whose, output, n));
+            points[n] = sl_panel_place(&panel, (double)n, get_point(evaluation, whose, value->middle, n));
         if (count > 1)
             sl_svg_curve(svg, whose, count, points);
         else if (count)
@@ -117,20 +152,37 @@ static void draw_output(const sl_svg *svg, const sl_model_evaluation *evaluation
     }
 }
 
+static void draw_legend(const sl_svg *svg, const sl_model_evaluation *evaluation, const drawn_value *value, double top)
+{
+    enum { EACH = 130, SAMPLE = 30, GAP = 8, HALF = 6 };
+    static const char *const names[] = {[TRUTH] = "target", [OUTPUT] = "output"};
+    double x = LEFT;
+    for (unsigned whose = TRUTH; whose <= OUTPUT; whose++, x += EACH) {
+        sl_svg_curve(svg, whose, 2, (sl_point[]){{x, top}, {x + SAMPLE, top}});
+        sl_svg_text(svg, (sl_point){x + SAMPLE + GAP, top + 4}, SL_ANCHOR_START, "", names[whose]);
+    }
+    if (value->end - value->first < 2)
+        return;
+    char text[64];
+    const float *quantiles = evaluation->loss.quantiles;
+    snprintf(text, sizeof text, "quantiles %g to %g", (double)quantiles[value->lowest], (double)quantiles[value->most]);
+    sl_svg_area(svg, OUTPUT, 4, (sl_point[]){{x, top - HALF}, {x + SAMPLE, top - HALF}, {x + SAMPLE, top + HALF}, {x, top + HALF}});
+    sl_svg_text(svg, (sl_point){x + SAMPLE + GAP, top + 4}, SL_ANCHOR_START, "", text);
+}
+
 static sl_exit draw_values(const sl_model_evaluation *evaluation, const char *path)
 {
-    static const char *const names[] = {[TRUTH] = "target", [OUTPUT] = "output"};
-    const double each = TOP + PANEL_HEIGHT + BELOW, bottom = (double)evaluation->picture_outputs * each;
+    const size_t values = evaluation->picture_outputs / sl_model_evaluation_count_quantiles(evaluation);
+    const double each = TOP + PANEL_HEIGHT + BELOW, bottom = (double)values * each;
     sl_svg svg;
     if (!sl_svg_begin(&svg, LEFT + PANEL_WIDTH + RIGHT, bottom + LEGEND, "Outputs and targets"))
         return fail_memory();
-    for (size_t k = 0; k < evaluation->picture_outputs; k++)
-        draw_output(&svg, evaluation, k, (double)k * each + TOP);
-    for (unsigned whose = TRUTH; whose <= OUTPUT; whose++) {
-        const double x = LEFT + 130 * whose;
-        sl_svg_curve(&svg, whose, 2, (sl_point[]){{x, bottom + 8}, {x + 30, bottom + 8}});
-        sl_svg_text(&svg, (sl_point){x + 38, bottom + 12}, SL_ANCHOR_START, "", names[whose]);
+    for (size_t k = 0; k < values; k++) {
+        const drawn_value value = get_value(evaluation, k);
+        draw_value(&svg, evaluation, &value, (double)k * each + TOP);
     }
+    const drawn_value first = get_value(evaluation, 0);
+    draw_legend(&svg, evaluation, &first, bottom + 8);
     return save(&svg, path);
 }
 

@@ -1,4 +1,4 @@
-/* sluice evaluate with series, of a model that was trained on windows of some: their targets are steps of the series, too, and there are
+/* sluice evaluate with series, of a model that was trained on some: their targets are steps of the series, too, and there are
  * forecasts that need no model to compare with. */
 #include "cli/evaluate/evaluation.h"
 
@@ -14,8 +14,9 @@ typedef struct series_evaluation {
     sl_name_list columns;   /* inputs, then those targets that are no inputs */
     size_t *target_columns; /* [targets] in memory */
     sl_window_reader reader;
-    size_t width;  /* values of a window: targets at each horizon */
-    float *values; /* [windows of a batch][width] what forecasts are to be */
+    sluice_streams *streams; /* of whole series, which are read as windows of one step; else NULL */
+    size_t width;            /* values of a window: targets at each horizon */
+    float *values;           /* [windows of a batch][width] what forecasts are to be */
 } series_evaluation;
 
 static sl_exit choose_columns(series_evaluation *series)
@@ -44,14 +45,16 @@ static sl_exit open_reader(series_evaluation *series)
     sl_model_evaluation *evaluation = series->evaluation;
     const sl_options *options = evaluation->options;
     const sl_csv_options table = sl_series_options_get_table(&options->series);
-    sl_windows windows = evaluation->forecast.windows;
-    windows.hop = options->series.hop ? options->series.hop : windows.hop;
-    windows.steps = options->series.window ? options->series.window : windows.steps;
+    sl_windows windows;
+    const sl_exit code = sl_forecast_choose_windows(&evaluation->forecast, &options->series, &windows);
+    if (code)
+        return code;
     /* The targets of horizon 0 are the last step's own. */
     const bool has_naive = evaluation->season + (windows.first_horizon == 0) <= windows.steps;
     if (!has_naive && options->season)
-        return sl_report(SL_EXIT_USAGE, "--season %zu: expected %zu at most, the steps of a window, whose values it takes",
-                         evaluation->season, windows.steps);
+        return sl_report(SL_EXIT_USAGE, "--season %zu: expected %zu at most, %s", evaluation->season, windows.steps,
+                         evaluation->every_step ? "as whole series are read a step at a time"
+                                                : "the steps of a window, whose values it takes");
     const double bytes = (double)(2 * evaluation->width + 2 * series->columns.count) * sizeof(float);
     const size_t most = sl_chunk_rows_get(options, evaluation->info.threads, bytes);
     series->width = evaluation->width / sl_model_evaluation_count_quantiles(evaluation);
@@ -84,24 +87,30 @@ static void take_targets(series_evaluation *series, const sl_window_batch *batch
 
 static sl_exit add_windows(series_evaluation *series, const sl_window_batch *windows)
 {
-    const sluice_batch batch = {.struct_size = sizeof batch,
-                                .rows = windows->rows,
-                                .steps = series->reader.windows.steps,
-                                .x = windows->x,
-                                .x_step_stride = series->reader.width,
-                                .x_offsets = windows->offsets};
+    sluice_batch batch;
+    sl_exit code = sl_window_reader_make_batch(&series->reader, windows, series->streams, &batch);
+    if (code)
+        return code;
     for (size_t k = 0; k < windows->rows; k++)
         take_targets(series, windows, k);
-    return sl_model_evaluation_add(series->evaluation, &batch, (size_t)series->evaluation->rows, NULL, series->values);
+    sl_model_evaluation *evaluation = series->evaluation;
+    if (!series->streams)
+        return sl_model_evaluation_add(evaluation, &batch, (size_t)evaluation->rows, NULL, series->values);
+    evaluation->first_step = windows->first_step;
+    code = sl_model_evaluation_add(evaluation, &batch, windows->series, NULL, series->values);
+    evaluation->rows = windows->series + 1; /* a series is a row */
+    return code;
 }
 
 static sl_exit evaluate(series_evaluation *series)
 {
     sl_model_evaluation *evaluation = series->evaluation;
+    evaluation->every_step = sl_windows_are_whole(&evaluation->forecast.windows);
     sl_exit code = sl_model_evaluation_begin(evaluation, sl_forecast_count_outputs(&evaluation->forecast) /
                                                              sl_forecast_count_quantiles(&evaluation->forecast));
     code = code ? code : choose_columns(series);
     code = code ? code : open_reader(series);
+    code = code ? code : sl_forecast_create_streams(&evaluation->forecast, evaluation->engine, &series->streams);
     if (code)
         return code;
     sl_progress_start(evaluation->options->progress, 0);
@@ -122,6 +131,7 @@ sl_exit sl_evaluate_series(sl_model_evaluation *evaluation)
     series_evaluation series = {.evaluation = evaluation};
     const sl_exit code = evaluate(&series);
     sl_window_reader_close(&series.reader);
+    sluice_streams_destroy(series.streams);
     sl_name_list_release(&series.columns);
     free(series.target_columns);
     free(series.values);

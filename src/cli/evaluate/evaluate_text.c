@@ -3,13 +3,11 @@
 
 #include "cli/input/chunk_rows.h"
 #include "cli/input/lines.h"
-#include "cli/output/predictions.h"
 #include "cli/train/data/labelled_line.h"
 #include "program/interrupt.h"
 #include "program/progress.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct text_evaluation {
     sl_model_evaluation *evaluation;
@@ -22,27 +20,13 @@ typedef struct text_evaluation {
     uint64_t total;
 } text_evaluation;
 
-static sl_exit know_classes(text_evaluation *text)
-{
-    const sluice_model *model = text->evaluation->model;
-    for (size_t k = 0; k < text->evaluation->shape.classes; k++) {
-        char index[SL_CLASS_INDEX_BYTES];
-        const char *name = sl_class_get_name(model, k, index);
-        if (sl_labels_find(&text->labels, name, strlen(name)) == SIZE_MAX)
-            return SL_EXIT_FAILURE;
-    }
-    text->labels.closed = true;
-    text->labelled = (sl_labelled_lines){.path = text->evaluation->input, .labels = &text->labels, .known_of = "the model"};
-    return SL_EXIT_OK;
-}
-
 static sl_exit open_lines(text_evaluation *text)
 {
     sl_model_evaluation *evaluation = text->evaluation;
     const sl_options *options = evaluation->options;
     sl_exit code = sl_lines_check_model(options->model, evaluation->model);
     code = code ? code : sl_model_evaluation_begin(evaluation, 1);
-    code = code ? code : know_classes(text);
+    code = code ? code : sl_labels_take_classes(&text->labels, options->model, evaluation->model);
     if (code)
         return code;
     const size_t rows = sl_chunk_rows_get(options, evaluation->info.threads, sl_model_evaluation_get_row_bytes(evaluation, 1));
@@ -102,6 +86,7 @@ static sl_exit evaluate(text_evaluation *text)
 sl_exit sl_evaluate_text(sl_model_evaluation *evaluation)
 {
     text_evaluation text = {.evaluation = evaluation};
+    text.labelled = (sl_labelled_lines){.path = evaluation->input, .labels = &text.labels, .known_of = "the model"};
     const sl_exit code = evaluate(&text);
     sl_lines_close(text.lines);
     sl_labels_release(&text.labels);

@@ -55,7 +55,7 @@ sl_exit sl_model_evaluation_begin(sl_model_evaluation *evaluation, size_t target
     if (evaluation->has_classes)
         return sl_class_scores_create(classes, &evaluation->classes);
     evaluation->values = calloc(evaluation->width, sizeof *evaluation->values);
-    evaluation->picture_outputs = evaluation->width < SL_PICTURE_OUTPUTS ? evaluation->width : SL_PICTURE_OUTPUTS;
+    evaluation->picture_outputs = sl_size_min(evaluation->width, SL_PICTURE_VALUES * quantiles);
     for (size_t k = 0; k < 2; k++)
         evaluation->picture[k] = calloc(SL_PICTURE_TARGETS * evaluation->picture_outputs, sizeof(float));
     return evaluation->values && evaluation->picture[0] && evaluation->picture[1] ? SL_EXIT_OK : sl_report_memory("the scores");
@@ -131,7 +131,8 @@ static sl_exit fail_number(const sl_model_evaluation *evaluation, const char *pa
                            size_t k)
 {
     return sl_report(SL_EXIT_DATA, "%s: %s %zu, step %zu, %s %zu: expected a finite number, found %s", sl_report_input(path),
-                     evaluation->row_name, evaluation->first_row + row, step, what, k, "NaN or an infinite one; leave out the row");
+                     evaluation->row_name, evaluation->first_row + row, evaluation->first_step + step, what, k,
+                     "NaN or an infinite one; leave out the row");
 }
 
 /* Add the cross-entropies of a batch, as the trainer computes them. */

@@ -9,8 +9,8 @@
 #include "program/report.h"
 #include "sluice.h"
 
-/** What --picture draws of values: the first targets, of the first outputs. */
-enum { SL_PICTURE_TARGETS = 400, SL_PICTURE_OUTPUTS = 4 };
+/** What --picture draws of values: the first targets, and the outputs for the first values of each. */
+enum { SL_PICTURE_TARGETS = 400, SL_PICTURE_VALUES = 4 };
 
 typedef struct sl_model_evaluation {
     const sl_options *options;
@@ -24,7 +24,7 @@ typedef struct sl_model_evaluation {
     bool has_classes, every_step; /* targets are labels; there is one for each step */
     bool are_shares;              /* outputs are probabilities, not logits */
     const char *row_name;         /* "row" or "line", */
-    size_t first_row;             /* and the number of the first one, in messages */
+    size_t first_row, first_step; /* and the numbers of the first one and of a batch's first step, in messages */
     float *outputs, *y;           /* of a batch, [outputs_room], [y_room]; y where a head of each step reads it */
     size_t outputs_room, y_room;
     uint64_t rows, steps;

@@ -138,7 +138,10 @@ static void print_names(const char *before, const sl_name_list *list)
 static void print_forecast(const sl_forecast *forecast)
 {
     const sl_windows *windows = &forecast->windows;
-    printf("windows       %zu steps, hop %zu\n", windows->steps, windows->hop);
+    if (sl_windows_are_whole(windows))
+        printf("windows       none: whole series, outputs at every step\n");
+    else
+        printf("windows       %zu steps, hop %zu\n", windows->steps, windows->hop);
     print_names("columns       ", &forecast->inputs);
     print_names("\nforecasts     ", &forecast->targets);
     if (windows->first_horizon == windows->last_horizon)

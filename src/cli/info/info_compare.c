@@ -291,13 +291,9 @@ static sl_exit compare_windows(comparison *this, sl_window_reader *reader)
     sl_window_batch windows;
     sl_exit code;
     while (!(code = sl_window_reader_next(reader, &windows)) && windows.rows) {
-        const sluice_batch batch = {.struct_size = sizeof batch,
-                                    .rows = windows.rows,
-                                    .steps = reader->windows.steps,
-                                    .x = windows.x,
-                                    .x_step_stride = reader->width,
-                                    .x_offsets = windows.offsets};
-        code = compare_batch(this, &batch);
+        sluice_batch batch;
+        code = sl_window_reader_make_batch(reader, &windows, NULL, &batch);
+        code = code ? code : compare_batch(this, &batch);
         if (code)
             return code;
         this->steps += (uint64_t)windows.rows * batch.steps;
@@ -324,7 +320,7 @@ static sl_exit compare_series(comparison *this, const sl_forecast *forecast)
     return code;
 }
 
-/* Rows, or of a model that was trained on windows, series; what is of rows alone makes them rows. */
+/* Rows, or of a model that was trained on windows, series; what is of rows alone makes them rows. Whole series are rows, too. */
 static sl_exit compare_numbers(comparison *this)
 {
     const sl_options *options = this->options;
@@ -333,11 +329,12 @@ static sl_exit compare_numbers(comparison *this)
     sl_exit code = sl_forecast_read(this->model, options->model, &forecast, &is_series);
     if (code)
         return code;
-    is_series = is_series && !options->lengths && !options->mask && !options->step_first;
+    is_series =
+        is_series && !sl_windows_are_whole(&forecast.windows) && !options->lengths && !options->mask && !options->step_first;
     if (!is_series && (options->series.missing || sl_series_options_has_table(&options->series)))
         code = sl_report(SL_EXIT_USAGE, "--delimiter, --header, --sequence-column and --missing are of tables, which models have "
                                         "read that sluice train --window made, without --lengths, --mask and --layout; leave them "
-                                        "out");
+                                        "out, and give arrays [N][T][I] of whole series");
     else
         code = is_series ? compare_series(this, &forecast) : compare_npy(this);
     sl_forecast_release(&forecast);

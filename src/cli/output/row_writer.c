@@ -237,9 +237,9 @@ static bool put_null(sl_row_writer *writer, bool is_number)
 
 void sl_row_writer_put_count(sl_row_writer *writer, uint64_t count)
 {
-    char text[24];
+    char text[SL_FORMAT_WHOLE];
     begin_cell(writer);
-    put(writer, text, (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)count));
+    put(writer, text, (size_t)(sl_format_whole(count, text) - text));
 }
 
 void sl_row_writer_put_number(sl_row_writer *writer, float number)

@@ -197,7 +197,7 @@ static sl_exit run_input(sl_run_session *run)
         return code;
     if (has_series_options(options))
         return sl_report(SL_EXIT_USAGE,
-                         "--window, --hop, --keep and options of tables are for series: for a model that sluice train --window has "
+                         "--window, --hop, --keep and options of tables are for series: for a model that sluice train --target has "
                          "made, and --output alone");
     return sl_run_npy(run);
 }

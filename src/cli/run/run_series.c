@@ -1,5 +1,5 @@
-/* sluice run over series, of a model that was trained on windows of some: the forecasts of each window, as a line of a table or a row of an
- * array. */
+/* sluice run over series, of a model that was trained on some: the forecasts of each window, or of each step of whole series, as a line of a
+ * table or a row of an array. */
 #include "cli/run/run_session.h"
 
 #include "base/clock.h"
@@ -21,10 +21,11 @@ typedef struct series_run {
     sl_forecast forecast;
     sl_name_list kept; /* columns that are carried through */
     sl_window_reader reader;
-    sl_row_writer *writer; /* of a table */
-    sl_npy_array array;    /* [windows][width]; without a path where a table is written */
-    size_t array_row;      /* of the next window */
-    bool has_names;        /* series have names, by --sequence-column */
+    sluice_streams *streams; /* of whole series, which are read as windows of one step; else NULL */
+    sl_row_writer *writer;   /* of a table */
+    sl_npy_array array;      /* [windows][width]; without a path where a table is written */
+    size_t array_row;        /* of the next window */
+    bool has_names;          /* series have names, by --sequence-column */
     size_t width;
     size_t most;     /* windows of a batch */
     float *outputs;  /* [most][width] */
@@ -51,11 +52,12 @@ static sl_exit open_reader(series_run *series)
 {
     const sl_options *options = series->run->options;
     sl_csv_options table = sl_series_options_get_table(&options->series);
-    sl_windows windows = series->forecast.windows;
+    sl_windows windows;
+    const sl_exit code = sl_forecast_choose_windows(&series->forecast, &options->series, &windows);
+    if (code)
+        return code;
     table.text_columns = series->kept.names;
     table.text_count = series->kept.count;
-    windows.steps = options->series.window ? options->series.window : windows.steps;
-    windows.hop = options->series.hop ? options->series.hop : windows.hop;
     windows.first_horizon = windows.last_horizon = 0; /* the targets are still to come */
     series->has_names = table.sequence_column != NULL;
     return sl_window_reader_open(options->input, &table, &series->forecast.inputs, &windows, series->most, &series->reader);
@@ -130,19 +132,19 @@ static sl_exit run_windows(series_run *series, const sl_window_batch *windows)
 {
     const sl_layer_output end = sl_layer_output_of_end(series->run->model);
     const sluice_output output = {.layer = end.layer, .at = series->outputs};
-    sluice_batch batch = {.struct_size = sizeof batch,
-                          .rows = windows->rows,
-                          .steps = series->reader.windows.steps,
-                          .x = windows->x,
-                          .x_step_stride = series->reader.width,
-                          .x_offsets = windows->offsets};
+    sluice_batch batch;
+    sl_exit code = sl_window_reader_make_batch(&series->reader, windows, series->streams, &batch);
+    if (code)
+        return code;
     if (end.field == SL_OUTPUT_LOGITS) {
         batch.logits = series->outputs;
     } else {
         batch.outputs = &output;
         batch.output_count = 1;
     }
-    sl_exit code = sl_run_forward(series->run, &batch, (uint64_t)windows->rows * batch.steps);
+    code = sl_run_forward(series->run, &batch, (uint64_t)batch.rows * batch.steps);
+    if (series->streams)
+        series->run->stats.rows = windows->series + 1; /* a series is a row */
     const double started = sl_clock_get();
     if (!code)
         code = series->array.path ? write_array(series, windows->rows) : write_table(series, windows);
@@ -215,6 +217,9 @@ static sl_exit count_windows(series_run *series)
     size_t total, first = 0;
     if (!shard->parts && !series->array.path)
         return SL_EXIT_OK;
+    if (shard->parts && series->streams)
+        return sl_report(SL_EXIT_USAGE,
+                         "--shard goes with windows; the states of whole series go on from step to step; leave it out");
     sl_exit code = check_countable(series);
     code = code ? code : sl_window_reader_count(&series->reader, &total);
     if (code)
@@ -288,6 +293,7 @@ static sl_exit run_all(series_run *series)
     sl_run_session *run = series->run;
     sl_exit code = allocate(series);
     code = code ? code : open_reader(series);
+    code = code ? code : sl_forecast_create_streams(&series->forecast, run->engine, &series->streams);
     code = code ? code : count_windows(series);
     if (!code && !series->done)
         code = create_output(series);
@@ -313,6 +319,7 @@ sl_exit sl_run_series(sl_run_session *run, bool *is_series)
     sl_row_writer_destroy(series.writer);
     sl_npy_array_close(&series.array);
     sl_window_reader_close(&series.reader);
+    sluice_streams_destroy(series.streams);
     sl_name_list_release(&series.kept);
     sl_forecast_release(&series.forecast);
     free(series.outputs);

@@ -1,6 +1,7 @@
 #include "cli/series/forecast.h"
 
 #include "base/size.h"
+#include "program/layer_facts.h"
 #include "program/model_shape.h"
 
 #include <jansson.h>
@@ -43,6 +44,30 @@ void sl_forecast_release(sl_forecast *forecast)
 {
     sl_name_list_release(&forecast->inputs);
     sl_name_list_release(&forecast->targets);
+}
+
+sl_exit sl_forecast_choose_windows(const sl_forecast *forecast, const sl_series_options *options, sl_windows *windows)
+{
+    *windows = forecast->windows;
+    if (sl_windows_are_whole(windows)) {
+        windows->steps = 1;
+        return options->window || options->hop
+                   ? sl_report(SL_EXIT_USAGE,
+                               "--window and --hop are for models that were trained on windows, and this one was on whole "
+                               "series; leave them out")
+                   : SL_EXIT_OK;
+    }
+    windows->steps = options->window ? options->window : windows->steps;
+    windows->hop = options->hop ? options->hop : windows->hop;
+    return SL_EXIT_OK;
+}
+
+sl_exit sl_forecast_create_streams(const sl_forecast *forecast, const sluice_engine *engine, sluice_streams **streams)
+{
+    sluice_error error;
+    *streams = NULL;
+    return sl_windows_are_whole(&forecast->windows) ? sl_report_status(sluice_streams_create(engine, 1, streams, &error), &error)
+                                                    : SL_EXIT_OK;
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------------------------------------- */
@@ -126,6 +151,14 @@ static bool take_scaling(const char *name, sl_scaling_kind *kind)
     return false;
 }
 
+/* Whether the model has outputs as it says: one vector for a window, or one for each step of whole series. */
+static bool ends_as_said(const sl_forecast *forecast, const sluice_model *model, size_t last)
+{
+    const bool are_whole = sl_windows_are_whole(&forecast->windows);
+    return sluice_model_is_shape(model) ? !are_whole && sl_model_shape(model).classes
+                                        : sl_layer_facts_get(model, last).gives_steps == are_whole;
+}
+
 /* Whether the model ends in as many outputs, reads as many inputs, and has the layers of the scaling. */
 static bool fits(const sl_forecast *forecast, const sluice_model *model)
 {
@@ -133,7 +166,7 @@ static bool fits(const sl_forecast *forecast, const sluice_model *model)
     const size_t last = network.layer_count - 1;
     const bool is_scaled = network.layers[0].kind == SLUICE_LAYER_AFFINE && network.layers[last].kind == SLUICE_LAYER_AFFINE;
     return network.inputs == forecast->inputs.count && sluice_model_get_width(model, last) == sl_forecast_count_outputs(forecast) &&
-           (forecast->scaling == SL_SCALING_NONE || is_scaled);
+           ends_as_said(forecast, model, last) && (forecast->scaling == SL_SCALING_NONE || is_scaled);
 }
 
 static bool take_text(const json_t *object, sl_forecast *forecast)
@@ -145,7 +178,7 @@ static bool take_text(const json_t *object, sl_forecast *forecast)
     return json_unpack((json_t *)object, "{sI sI sI s[I I!] so so so ss}", "version", &version, "window", &steps, "hop", &hop,
                        "horizons", &first, &last, "inputs", &inputs, "targets", &targets, "quantiles", &quantiles, "scaling",
                        &scaling) == 0 &&
-           version == VERSION && take_size(steps, 1, &windows->steps) && take_size(hop, 1, &windows->hop) &&
+           version == VERSION && take_size(steps, 0, &windows->steps) && take_size(hop, 1, &windows->hop) &&
            take_size(first, 0, &windows->first_horizon) && take_size(last, first, &windows->last_horizon) &&
            take_names(inputs, &forecast->inputs) && take_names(targets, &forecast->targets) &&
            take_quantiles(quantiles, forecast) && take_scaling(scaling, &forecast->scaling);

@@ -1,9 +1,10 @@
-/* What a model that was trained on windows of series says of them in its file, so that it can be run again on new steps:
+/* What a model that was trained on series says of them in its file, so that it can be run again on new steps:
  * sluice_model_get_series, whose form docs/files.md has. */
 #ifndef SLUICE_CLI_SERIES_FORECAST_H
 #define SLUICE_CLI_SERIES_FORECAST_H
 
 #include "cli/series/name_list.h"
+#include "cli/series/series_options.h"
 #include "cli/series/series_windows.h"
 #include "program/report.h"
 #include "sluice_train.h"
@@ -16,7 +17,7 @@ const char *sl_scaling_kind_get_name(size_t kind);
 /** The model has an output for each horizon, target and quantile: output (h*targets.count + k)*Q + q is quantile q of target k,
  *  first_horizon + h steps behind the window's last step; Q is 1 where there are no quantiles. */
 typedef struct sl_forecast {
-    sl_windows windows;
+    sl_windows windows;                    /* of whole series hop is 1 */
     sl_name_list inputs, targets;          /* columns: names, or numbers from 1 on where the table has no names */
     float quantiles[SLUICE_MAX_QUANTILES]; /* [quantile_count]; 0: the model gives no quantiles */
     size_t quantile_count;
@@ -29,6 +30,13 @@ sl_exit sl_forecast_read(const sluice_model *model, const char *path, sl_forecas
 
 /** Have a model say it. Errors are reported. */
 sl_exit sl_forecast_write(const sl_forecast *forecast, sluice_model *model);
+
+/** How a model's series are cut to be run: by its windows, of which the options --window and --hop may ask for others; whole series a step
+ *  at a time, with neither. Refuses (and reports) these options of whole series. */
+sl_exit sl_forecast_choose_windows(const sl_forecast *forecast, const sl_series_options *options, sl_windows *windows);
+
+/** The states that go on from step to step of whole series; NULL of windows. *streams is to be destroyed. Errors are reported. */
+sl_exit sl_forecast_create_streams(const sl_forecast *forecast, const sluice_engine *engine, sluice_streams **streams);
 
 /** Outputs for each horizon and target: Q. */
 size_t sl_forecast_count_quantiles(const sl_forecast *forecast);

@@ -116,12 +116,12 @@ sl_exit sl_scaling_find(sl_scaling_kind kind, const sl_series_table *series, con
     return SL_EXIT_OK;
 }
 
-/* The scaling of a column in memory. */
+/* The scaling of a column in memory, an input or a target. */
 static affine get_of_column(const sl_scaling *scaling, size_t quantiles, const sl_series_table *series, size_t at)
 {
     if (at < scaling->inputs)
         return (affine){scaling->in_scale[at], scaling->in_shift[at]};
-    size_t k = 0; /* each column is an input or a target */
+    size_t k = 0;
     while (series->targets[k] != at)
         k++;
     return invert(scaling->out_scale[k * quantiles], scaling->out_shift[k * quantiles]);
@@ -129,7 +129,7 @@ static affine get_of_column(const sl_scaling *scaling, size_t quantiles, const s
 
 void sl_scaling_apply(const sl_scaling *scaling, size_t quantiles, sl_series_table *series)
 {
-    for (size_t k = 0; k < series->width; k++) {
+    for (size_t k = 0; k < series->width - series->has_weights; k++) {
         const affine by = get_of_column(scaling, quantiles, series, k);
         float *value = series->values + k;
         for (size_t t = 0; t < series->starts[series->count]; t++, value += series->width)
@@ -204,21 +204,21 @@ static size_t find_last_lstm(const sluice_network *network)
     return layer;
 }
 
-sl_exit sl_scaling_add_layers(const sl_scaling *scaling, const sluice_model *model, sluice_model **scaled)
+sl_exit sl_scaling_add_layers(const sl_scaling *scaling, const sluice_model *model, bool every_step, sluice_model **scaled)
 {
     const sluice_network network = sl_model_network(model);
     const size_t last_lstm = find_last_lstm(&network);
     chain made = {0};
-    const bool ok = begin_chain(&made, &network);
-    if (ok)
+    const bool ok = begin_chain(&made, &network), is_scaled = ok && scaling->kind != SL_SCALING_NONE;
+    if (is_scaled)
         append_affine(&made, "scale_inputs", scaling->inputs, scaling->in_scale, scaling->in_shift);
     for (size_t k = 0; ok && k < network.layer_count; k++) {
         sluice_layer layer = network.layers[k];
-        if (sluice_model_is_shape(model) && k == last_lstm)
+        if (sluice_model_is_shape(model) && k == last_lstm && !every_step)
             layer.steps = SLUICE_STEPS_FINAL;
         append(&made, model, &layer, k);
     }
-    if (ok)
+    if (is_scaled)
         append_affine(&made, "scale_outputs", scaling->outputs, scaling->out_scale, scaling->out_shift);
     return finish_chain(&made, ok, scaled);
 }

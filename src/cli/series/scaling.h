@@ -19,12 +19,12 @@ typedef struct sl_scaling {
 sl_exit sl_scaling_find(sl_scaling_kind kind, const sl_series_table *series, const size_t *lengths, size_t outputs,
                         size_t quantiles, sl_scaling *scaling);
 
-/** Scale all series in memory: the inputs as the layer in front does, to the bit, and other columns by the inverse of the layer behind. */
+/** Scale all series in memory: the inputs as the layer in front does, to the bit, and targets that are no inputs by the inverse of the layer behind. */
 void sl_scaling_apply(const sl_scaling *scaling, size_t quantiles, sl_series_table *series);
 
-/** Make the model of a file: `model` with a layer in front and one behind, and the end of one made of a shape to its final states.
- *  *scaled is to be destroyed. Errors are reported. */
-sl_exit sl_scaling_add_layers(const sl_scaling *scaling, const sluice_model *model, sluice_model **scaled);
+/** Make the model of a file: `model` with a layer in front and one behind, if there is a scaling. One made of a shape gives outputs at
+ *  every step, or else those of its final states. *scaled is to be destroyed. Errors are reported. */
+sl_exit sl_scaling_add_layers(const sl_scaling *scaling, const sluice_model *model, bool every_step, sluice_model **scaled);
 
 /** The other way round: take the first and the last layer off a model that says that it has them, and set *scaling to them. `kind` is
  *  not NONE; *bare is to be destroyed. Errors are reported. */

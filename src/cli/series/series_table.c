@@ -80,24 +80,41 @@ static size_t place_column(sl_series_table *series, reader *from, size_t column)
     return series->width++;
 }
 
-static sl_exit choose_columns(reader *from, const sl_name_list *inputs, const sl_name_list *targets, sl_series_table *series)
+static sl_exit fail_twice(const reader *from, const char *name)
+{
+    return sl_report(SL_EXIT_USAGE, "%s: column '%.100s' is asked for twice; name each once", sl_report_input(from->path), name);
+}
+
+static sl_exit choose_inputs(reader *from, const sl_name_list *inputs, size_t weights, sl_series_table *series)
 {
     sl_exit code = SL_EXIT_OK;
-    size_t column = 0;
     for (size_t k = 0; !code && k < (inputs->count ? inputs->count : from->width); k++) {
-        column = k;
+        size_t column = k;
         code = inputs->count ? find_column(from, inputs->names[k], &column) : SL_EXIT_OK;
-        if (!code && place_column(series, from, column) < k)
-            code = sl_report(SL_EXIT_USAGE, "%s: column '%.100s' is asked for twice; name each once", sl_report_input(from->path),
-                             inputs->names[k]);
+        const size_t width = series->width;
+        if (code || (!inputs->count && column == weights))
+            continue;
+        if (place_column(series, from, column) < width)
+            code = fail_twice(from, inputs->names[k]);
     }
     series->inputs = series->width;
+    return code;
+}
+
+static sl_exit choose_columns(reader *from, const sl_series_columns *columns, sl_series_table *series)
+{
+    const sl_name_list *targets = &columns->targets;
+    size_t column = 0, weights = SIZE_MAX;
+    sl_exit code = columns->weights ? find_column(from, columns->weights, &weights) : SL_EXIT_OK;
+    code = code ? code : choose_inputs(from, &columns->inputs, weights, series);
     for (size_t k = 0; !code && k < targets->count; k++) {
         code = find_column(from, targets->names[k], &column);
         if (!code)
             series->targets[series->target_count++] = place_column(series, from, column);
     }
-    return code;
+    series->has_weights = columns->weights != NULL;
+    const size_t width = series->width;
+    return !code && series->has_weights && place_column(series, from, weights) < width ? fail_twice(from, columns->weights) : code;
 }
 
 /* The names of the columns in memory. */
@@ -120,11 +137,12 @@ static sl_exit take_names(const reader *from, sl_series_table *series)
 /* ---- Opening ---------------------------------------------------------------------------------------------------------------- */
 
 /* Open the file. Of a table the columns are chosen here: those that are not asked for may have no numbers. */
-static sl_exit open_series(const sl_csv_options *table, const sl_name_list *inputs, const sl_name_list *targets, reader *from)
+static sl_exit open_series(const sl_csv_options *table, const sl_series_columns *columns, reader *from)
 {
+    const sl_name_list *inputs = &columns->inputs, *targets = &columns->targets;
     sl_csv_options options = *table;
     sluice_error error;
-    const char **names = calloc(inputs->count + targets->count + 1, sizeof *names);
+    const char **names = calloc(inputs->count + targets->count + 1, sizeof *names); /* and the weights */
     if (!names)
         return sl_report_memory("the names of columns");
     options.columns = names;
@@ -134,6 +152,8 @@ static sl_exit open_series(const sl_csv_options *table, const sl_name_list *inpu
     for (size_t k = 0; inputs->count && k < targets->count; k++)
         if (sl_name_list_find(inputs, targets->names[k]) == inputs->count)
             names[options.column_count++] = targets->names[k];
+    if (inputs->count && columns->weights)
+        names[options.column_count++] = columns->weights;
     const sl_exit code = sl_report_status(sl_series_open(from->path, &options, &from->series, &error), &error);
     free((void *)names);
     if (code)
@@ -219,6 +239,18 @@ static sl_exit check_steps(const reader *from, sl_series_table *series, size_t b
     return SL_EXIT_OK;
 }
 
+/* Refuse weights below 0, likewise. */
+static sl_exit check_weights(const reader *from, const sl_series_table *series, size_t begin, size_t end)
+{
+    const size_t n = series->count - 1;
+    for (size_t step = begin; series->has_weights && step < end; step++)
+        if (sl_series_table_get_weight(series, step) < 0)
+            return sl_report(SL_EXIT_DATA, "%s: series %zu, step %zu, column '%.100s': expected a weight, 0 or more, found %g",
+                             sl_report_input(from->path), n, step - series->starts[n], series->names.names[series->width - 1],
+                             (double)sl_series_table_get_weight(series, step));
+    return SL_EXIT_OK;
+}
+
 /* Read some steps behind those in memory. */
 static sl_exit read_steps(reader *from, sl_series_table *series, sl_series_rows *rows)
 {
@@ -238,7 +270,8 @@ static sl_exit read_steps(reader *from, sl_series_table *series, sl_series_rows 
         for (size_t k = 0; k < series->width; k++)
             series->values[(held + t) * series->width + k] = from->block[t * from->width + from->from[k]];
     series->starts[series->count] = held + rows->count;
-    return check_steps(from, series, held, held + rows->count);
+    const sl_exit code = check_steps(from, series, held, held + rows->count);
+    return code ? code : check_weights(from, series, held, held + rows->count);
 }
 
 /* How many steps to make room for at first: those of all series, where they are known, and one more, up to a GiB, as compressed data may
@@ -285,14 +318,14 @@ static void note_loss(const reader *from)
             sl_report_input(from->path), loss->value, loss->became);
 }
 
-sl_exit sl_series_table_read(const char *path, const sl_csv_options *table, const sl_name_list *inputs, const sl_name_list *targets,
+sl_exit sl_series_table_read(const char *path, const sl_csv_options *table, const sl_series_columns *columns,
                              sl_series_table *series)
 {
     reader from = {.path = path, .missing = table->missing};
     *series = (sl_series_table){.path = path};
-    sl_exit code = open_series(table, inputs, targets, &from);
-    code = code ? code : make_room_for_columns(&from, targets, series);
-    code = code ? code : choose_columns(&from, inputs, targets, series);
+    sl_exit code = open_series(table, columns, &from);
+    code = code ? code : make_room_for_columns(&from, &columns->targets, series);
+    code = code ? code : choose_columns(&from, columns, series);
     code = code ? code : take_names(&from, series);
     code = code ? code : make_block(&from, series);
     code = code ? code : read_all(&from, series);

@@ -4,14 +4,20 @@
 
 #include "program/exit.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** Window j of a series has the steps j*hop .. j*hop + steps - 1 of it; its targets are first_horizon .. last_horizon steps behind the
- *  last of these. */
+ *  last of these. Or there are no windows: a row is a whole series, and each of its steps has such targets. */
 typedef struct sl_windows {
-    size_t steps, hop; /* >= 1 */
+    size_t steps, hop; /* >= 1; steps is 0 of whole series */
     size_t first_horizon, last_horizon;
 } sl_windows;
+
+static inline bool sl_windows_are_whole(const sl_windows *windows)
+{
+    return windows->steps == 0;
+}
 
 /** Windows of the first `length` steps of a series that have all their inputs and targets in them. */
 size_t sl_windows_count(const sl_windows *windows, size_t length);

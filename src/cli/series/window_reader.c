@@ -118,8 +118,8 @@ static sl_exit read_steps(sl_window_reader *reader)
 static void note_skipped(const sl_window_reader *reader, size_t skipped, size_t count)
 {
     if (skipped)
-        sl_report_note("%s: %zu of %zu series %s too short for a window of %zu steps%s, and skipped", sl_report_input(reader->path),
-                       skipped, count, skipped == 1 ? "is" : "are", reader->windows.steps,
+        sl_report_note("%s: %zu of %zu series %s too short for a window of %zu step%s%s, and skipped", sl_report_input(reader->path),
+                       skipped, count, skipped == 1 ? "is" : "are", reader->windows.steps, reader->windows.steps == 1 ? "" : "s",
                        reader->windows.last_horizon ? " and its targets" : "");
 }
 
@@ -159,6 +159,26 @@ sl_exit sl_window_reader_next(sl_window_reader *reader, sl_window_batch *batch)
         reader->skipped = 0;
     }
     return SL_EXIT_OK;
+}
+
+sl_exit sl_window_reader_make_batch(const sl_window_reader *reader, const sl_window_batch *windows, sluice_streams *streams,
+                                    sluice_batch *batch)
+{
+    static const size_t slot = 0;
+    sluice_error error;
+    *batch = (sluice_batch){.struct_size = sizeof *batch,
+                            .rows = windows->rows,
+                            .steps = reader->windows.steps,
+                            .x = windows->x,
+                            .x_step_stride = reader->width,
+                            .x_offsets = windows->offsets};
+    if (!streams)
+        return SL_EXIT_OK;
+    batch->rows = 1;
+    batch->steps = windows->rows;
+    batch->streams = streams;
+    batch->slots = &slot;
+    return windows->first_step ? SL_EXIT_OK : sl_report_status(sluice_streams_set(streams, slot, NULL, NULL, &error), &error);
 }
 
 /* ---- A part of the windows ------------------------------------------------------------------------------------------------- */

@@ -44,6 +44,11 @@ sl_exit sl_window_reader_open(const char *path, const sl_csv_options *table, con
  *  series were too short. */
 sl_exit sl_window_reader_next(sl_window_reader *reader, sl_window_batch *batch);
 
+/** The batch of some windows. Or, where `streams` of one slot are given, windows are steps that follow each other, one step each, and their
+ *  batch is the row of them, which goes on from the states of the slot, zeros at the beginning of a series. Errors are reported. */
+sl_exit sl_window_reader_make_batch(const sl_window_reader *reader, const sl_window_batch *windows, sluice_streams *streams,
+                                    sluice_batch *batch);
+
 /** The number of all windows: of arrays by their sizes, whose windows can still be read; else by reading all, and the reader is then at the
  *  end. A note says likewise how many series were too short. */
 sl_exit sl_window_reader_count(sl_window_reader *reader, size_t *count);

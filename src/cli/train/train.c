@@ -13,53 +13,65 @@
 
 /* ---- Options --------------------------------------------------------------------------------------------------------------- */
 
-/* What is of rows of their own. */
+/* Refuse what is of rows of their own, or with windows, of whole series, and the other way round. */
 static sl_exit check_no_rows(const sl_options *options)
 {
-    static const char targets[] = "windows have their targets in the series", steps[] = "each window has all its steps";
+    static const char targets[] = "series have their targets in them", steps[] = "series have all their steps";
+    enum { ANY, WINDOWS, WHOLE };
     static const struct {
+        int kind;
         const char *name, *why, *remedy;
     } others[] = {
-        {"text", "lines of text are no series", "leave it out"},
-        {"lengths", steps, "leave it out"},
-        {"validate-lengths", steps, "leave it out"},
-        {"labels", targets, "give --target"},
-        {"values", targets, "give --target"},
-        {"validate-labels", targets, "leave it out"},
-        {"validate-values", targets, "leave it out"},
-        {"sample-weights", "all windows weigh the same", "leave it out"},
-        {"classes", "windows are trained to forecast values", "leave it out"},
-        {"no-head", "the head gives the forecasts", "leave it out"},
-        {"new-head", "--from goes on with the outputs that the model has", "leave it out"},
-        {"every-step", "the targets lie behind a window's last step", "leave it out"},
-        {"validate-share", "windows of training would overlap those for validation", "give --validate-last"},
-        {"truncate", "windows are trained in any order, each from zero states",
-         "give a long series as --input [1][T][I] with --values [1][T][C], whose parts follow each other"},
+        {ANY, "text", "lines of text are no series", "leave it out"},
+        {ANY, "lengths", steps, "leave it out"},
+        {ANY, "validate-lengths", steps, "leave it out"},
+        {ANY, "labels", targets, "leave it out"},
+        {ANY, "values", targets, "leave it out"},
+        {ANY, "validate-labels", targets, "leave it out"},
+        {ANY, "validate-values", targets, "leave it out"},
+        {ANY, "classes", "series are trained on to forecast values", "leave it out"},
+        {ANY, "no-head", "the head gives the forecasts", "leave it out"},
+        {ANY, "new-head", "--from goes on with the outputs that the model has", "leave it out"},
+        {ANY, "validate-share", "rows of training would overlap those for validation", "give --validate-last"},
+        {WINDOWS, "every-step", "the targets lie behind a window's last step", "leave it out, or leave out --window"},
+        {WINDOWS, "truncate", "windows are trained on in any order, each from zero states",
+         "leave out --window to train on whole series, whose parts follow each other"},
+        {WHOLE, "every-step", "whole series have targets at every step", "leave it out"},
+        {WHOLE, "hop", "whole series are not cut", "give --window, or leave it out"},
+        {WHOLE, "bidirectional", "at each step the later ones, which have the targets, are not known",
+         "leave it out, or give --window"},
     };
+    const int kind = options->series.window ? WINDOWS : WHOLE;
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
-        if (sl_command_line_is_given(options, others[k].name))
-            return sl_report(SL_EXIT_USAGE, "--%s does not go with --window, as %s; %s", others[k].name, others[k].why,
-                             others[k].remedy);
+        if ((others[k].kind == ANY || others[k].kind == kind) && sl_command_line_is_given(options, others[k].name))
+            return sl_report(SL_EXIT_USAGE, "--%s does not go with %s, as %s; %s", others[k].name,
+                             kind == WHOLE ? "--target without --window" : "--window", others[k].why, others[k].remedy);
     return SL_EXIT_OK;
 }
 
-/* --window, and what goes with it alone. */
-static sl_exit check_windows(const sl_options *options)
+/* --window and --target, and what goes with them alone. */
+static sl_exit check_series(const sl_options *options)
 {
     const sl_train_options *o = &options->train;
     const sl_series_options *series = &options->series;
-    if (!series->window && (series->hop || series->horizon || series->columns || series->targets || series->missing ||
-                            o->validate_last > 0 || o->standardize || o->normalize || sl_series_options_has_table(series)))
-        return sl_report(SL_EXIT_USAGE,
-                         "--target, --horizon, --hop, --columns, --delimiter, --header, --sequence-column, --missing, "
-                         "--standardize, --normalize and --validate-last go with --window; give it, or leave them out");
-    if (!series->window)
+    if (series->window && (!options->input || !series->targets))
+        return sl_report(SL_EXIT_USAGE, "--window needs --input FILE, the series, and --target, the columns to forecast");
+    if (!series->targets && (series->hop || series->horizon || series->columns || series->missing || o->validate_last > 0 ||
+                             o->standardize || o->normalize || o->weight_column || sl_series_options_has_table(series)))
+        return sl_report(
+            SL_EXIT_USAGE,
+            "--horizon, --hop, --columns, --delimiter, --header, --sequence-column, --missing, --standardize, "
+            "--normalize, --weight-column and --validate-last go with series, whose columns to forecast --target names; give it, "
+            "or leave them out");
+    if (!series->targets)
         return SL_EXIT_OK;
     const sl_exit code = check_no_rows(options);
     if (code)
         return code;
-    if (!options->input || !series->targets)
-        return sl_report(SL_EXIT_USAGE, "--window needs --input FILE, the series, and --target, the columns to forecast");
+    if (!options->input)
+        return sl_report(SL_EXIT_USAGE, "--target needs --input FILE, the series");
+    if (o->sample_weights && o->weight_column)
+        return sl_report(SL_EXIT_USAGE, "--sample-weights and --weight-column exclude each other; give one of them");
     if (o->standardize && o->normalize)
         return sl_report(SL_EXIT_USAGE, "--standardize and --normalize exclude each other; give one of them");
     if (o->validate && o->validate_last > 0)
@@ -79,8 +91,9 @@ static sl_exit check_data_options(const sl_options *options)
                          "--vocabulary, --no-head, --validate-lengths, --validate-labels and --validate-values");
     if (options->keep_cr && !o->text)
         return sl_report(SL_EXIT_USAGE, "--keep-cr goes with --text; give --text, or leave it out");
-    if (options->input && !options->series.window && !o->labels == !o->values)
-        return sl_report(SL_EXIT_USAGE, "--input needs either --labels FILE or --values FILE; of series, --window and --target");
+    if (options->input && !options->series.targets && !o->labels == !o->values)
+        return sl_report(SL_EXIT_USAGE,
+                         "--input needs either --labels FILE or --values FILE; of series --target, the columns to forecast");
     if (o->validate && o->validate_share > 0)
         return sl_report(SL_EXIT_USAGE, "--validate and --validate-share exclude each other; give one of them");
     if (!o->validate && (o->validate_lengths || o->validate_labels || o->validate_values))
@@ -130,7 +143,7 @@ static sl_exit check_training_options(const sl_options *options)
 {
     enum { MOST_EPOCHS = 1000000 }; /* the number of updates fits then */
     const sl_train_options *o = &options->train;
-    const bool has_values = o->values || options->series.window;
+    const bool has_values = o->values || options->series.targets;
     if (o->trainer.momentum > 0 && o->trainer.optimizer != SLUICE_OPTIMIZER_SGD)
         return sl_report(SL_EXIT_USAGE, "--momentum goes with --optimizer sgd");
     if (o->trainer.warmup_steps && o->trainer.schedule == SLUICE_RATE_ONE_CYCLE)
@@ -138,7 +151,7 @@ static sl_exit check_training_options(const sl_options *options)
     if (o->trainer.label_smoothing > 0 && has_values)
         return sl_report(SL_EXIT_USAGE, "--label-smoothing goes with labels, not with --values");
     if (o->loss.text && !has_values)
-        return sl_report(SL_EXIT_USAGE, "--loss goes with --values or --window; the loss of labels is cross-entropy");
+        return sl_report(SL_EXIT_USAGE, "--loss goes with --values or --target; the loss of labels is cross-entropy");
     if (o->head_only && o->no_head)
         return sl_report(SL_EXIT_USAGE, "--head-only trains the head; leave out --no-head");
     if (o->class_weights && has_values)
@@ -208,7 +221,7 @@ static sl_exit check_options(const sl_options *options)
 {
     if (!options->output)
         return sl_report(SL_EXIT_USAGE, "--output MODEL is missing; see sluice train --help");
-    sl_exit code = check_windows(options);
+    sl_exit code = check_series(options);
     code = code ? code : check_data_options(options);
     code = code ? code : check_network_options(options);
     code = code ? code : check_training_options(options);

@@ -25,11 +25,17 @@ sl_exit sl_train_take_scaling(sl_training *train, sluice_model **loaded, sl_fore
     bool found;
     sluice_model *bare;
     *forecast = (sl_forecast){0};
-    if (!train->options->series.window || !*loaded)
+    if (!train->options->series.targets || !*loaded)
         return SL_EXIT_OK;
     sl_exit code = sl_forecast_read(*loaded, o->from, forecast, &found);
-    if (code || !found || forecast->scaling == SL_SCALING_NONE)
+    if (code || !found)
         return code;
+    if (sl_windows_are_whole(&forecast->windows) != !train->options->series.window)
+        return sl_report(SL_EXIT_USAGE, "%s: the model was trained on %s; %s", o->from,
+                         train->options->series.window ? "whole series" : "windows of series",
+                         train->options->series.window ? "leave out --window" : "give --window");
+    if (forecast->scaling == SL_SCALING_NONE)
+        return SL_EXIT_OK;
     if (o->standardize || o->normalize)
         return sl_report(SL_EXIT_USAGE,
                          "%s: the model has a scaling of its own, which is kept; leave out --standardize and --normalize", o->from);
@@ -62,9 +68,10 @@ sl_exit sl_train_describe_model(const sl_training *train, sluice_model *model)
 
 sl_exit sl_train_make_file_model(const sl_training *train, const sluice_model *model, sluice_model **made)
 {
+    const bool are_whole = train->dataset.data.windows && sl_windows_are_whole(&train->dataset.forecast.windows);
     *made = NULL;
-    if (train->dataset.scaling.kind == SL_SCALING_NONE)
+    if (train->dataset.scaling.kind == SL_SCALING_NONE && !are_whole)
         return SL_EXIT_OK;
-    const sl_exit code = sl_scaling_add_layers(&train->dataset.scaling, model, made);
+    const sl_exit code = sl_scaling_add_layers(&train->dataset.scaling, model, are_whole, made);
     return code ? code : sl_forecast_write(&train->dataset.forecast, *made);
 }

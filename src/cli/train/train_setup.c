@@ -140,6 +140,30 @@ static sl_exit check_names(const sl_training *train, const sluice_model *model)
     return code;
 }
 
+/* Whether a layer reads the steps from the last one on. */
+static bool reads_backwards(const sluice_model *model)
+{
+    const sluice_network network = sl_model_network(model);
+    bool found = false;
+    for (size_t k = 0; k < network.layer_count; k++)
+        found = found || network.layers[k].direction != SLUICE_DIRECTION_FORWARD;
+    return found;
+}
+
+/* Refuse a network that reads backwards what has to be read forwards. */
+static sl_exit check_direction(const sl_training *train, const sluice_model *model)
+{
+    const bool every_step = sl_dataset_has_step_targets(&train->dataset, train->options), is_backwards = reads_backwards(model);
+    if (is_backwards && train->dataset.data.windows && every_step)
+        return sl_report(SL_EXIT_USAGE, "whole series need layers that read forwards, as the later steps have the targets of the "
+                                        "earlier ones; give other layers, or --window");
+    if (train->options->train.truncate && (!every_step || is_backwards))
+        return sl_report(SL_EXIT_USAGE,
+                         "--truncate needs targets for every step, and one direction: the gradient of a target at the end of a "
+                         "row would only reach the last part of the row");
+    return SL_EXIT_OK;
+}
+
 /* Check the options against the network and the data. */
 static sl_exit check_network(const sl_training *train, const sluice_model *model)
 {
@@ -159,10 +183,6 @@ static sl_exit check_network(const sl_training *train, const sluice_model *model
     if (train->outputs % each)
         return sl_report(SL_EXIT_DATA, "--loss: the model has %zu outputs; expected a multiple of the %zu quantiles",
                          train->outputs, each);
-    if (options->truncate && (!every_step || shape->directions > 1))
-        return sl_report(SL_EXIT_USAGE,
-                         "--truncate needs targets for every step, and one direction: the gradient of a target at the end of a "
-                         "row would only reach the last part of the row");
     if (train->dataset.validation == &train->dataset.validate_data &&
         train->dataset.data.every_step != train->dataset.validate_data.every_step && !options->every_step)
         return sl_report(SL_EXIT_DATA, "%s: expected targets %s, as in training",
@@ -353,6 +373,7 @@ static sl_exit set_up(sl_training *train, sluice_model **loaded)
     train->shape = sl_model_shape(model);
     train->outputs = sluice_model_get_width(model, sl_model_network(model).layer_count - 1);
     code = check_names(train, model);
+    code = code ? code : check_direction(train, model);
     code = code ? code : check_network(train, model);
     if (!code && options->from)
         sl_notes_report(options->from, model);

@@ -223,10 +223,12 @@ static const char *explain_text(const void *begin, size_t bytes, char text[SL_NP
         snprintf(arguments, sizeof arguments, ", delimiter='%c'", delimiter);
     if (has_mark(begin, bytes))
         strcat(arguments, ", encoding='utf-8-sig'");
-    snprintf(text, SL_NPY_GUESS_BYTES,
-             "text, such as CSV; save its numbers: python3 -c \"import numpy; numpy.save('x.npy', numpy.loadtxt('FILE'%s))\", with "
-             "skiprows=1 below a line of names, and .reshape(N, T, I) behind loadtxt(...) for sequences",
-             arguments);
+    snprintf(
+        text, SL_NPY_GUESS_BYTES,
+        "text, such as CSV; save its numbers: python3 -c \"import numpy; numpy.save('x.npy', numpy.loadtxt('FILE'%s))\", with "
+        "skiprows=1 below a line of names, and .reshape(N, T, I) behind loadtxt(...) for sequences; a table of steps is read as it "
+        "is by sluice train --target, with --window or without, and of its models by sluice run -o FILE.csv and evaluate",
+        arguments);
     return text;
 }
 

@@ -37,7 +37,6 @@ static sluice_status read_input(sl_text_input *text, void *data, size_t room, si
     room = room < text->end - text->taken ? room : (size_t)(text->end - text->taken);
     const sluice_status status = sl_input_read_some(&text->input, (size_t)text->taken, data, room, got, &text->drained, error);
     text->taken += *got;
-    text->ended = text->drained;
     return status;
 }
 
@@ -45,7 +44,7 @@ static sluice_status read_input(sl_text_input *text, void *data, size_t room, si
 static sluice_status read_head(sl_text_input *text, sl_content *found, size_t *signature_bytes, sluice_error *error)
 {
     bool undecided = true;
-    while (undecided && !text->ended) {
+    while (undecided && !text->drained) {
         size_t got;
         const sluice_status status =
             read_input(text, text->head + text->head_end, SL_CONTENT_TEXT_BYTES - text->head_end, &got, error);
@@ -67,7 +66,7 @@ static sluice_status begin_gunzip(sl_text_input *text, sluice_error *error)
     text->is_gzip = true;
     text->head_end = 0;
     text->taken = 0;
-    text->ended = text->drained = false;
+    text->drained = false;
     return SLUICE_STATUS_OK;
 }
 
@@ -123,12 +122,16 @@ sluice_status sl_text_input_read(sl_text_input *text, void *data, size_t room, s
     if (!is_text(text))
         return refuse(text, text->content, error);
     const size_t held = text->head_end - text->head_start;
-    if (!held)
-        return text->ended ? SLUICE_STATUS_OK : read_input(text, data, room, got, error);
-    *got = sl_size_min(held, room);
-    memcpy(data, text->head + text->head_start, *got);
-    text->head_start += *got;
-    return SLUICE_STATUS_OK;
+    sluice_status status = SLUICE_STATUS_OK;
+    if (held) {
+        *got = sl_size_min(held, room);
+        memcpy(data, text->head + text->head_start, *got);
+        text->head_start += *got;
+    } else if (!text->drained) {
+        status = read_input(text, data, room, got, error);
+    }
+    text->ended = !status && text->drained && text->head_start == text->head_end;
+    return status;
 }
 
 /* ---- As an input ----------------------------------------------------------------------------------------------------------- */

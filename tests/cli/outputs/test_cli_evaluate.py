@@ -133,6 +133,38 @@ def check_step_classes(cli):
     check_class_figures(cli, found, [pair for pair, _ in pairs], [share for _, share in pairs], "the head of each step")
 
 
+def check_order(cli):
+    """Arrays with steps first, and a row's target at each step, have the figures of arrays that have them otherwise."""
+    data = Data(cli)
+    x, source = parse_npy(cli.path("x.npy").read_bytes())[1], data.source
+    transpose = lambda values, width: [values[(n * STEPS + t) * width + k] for t in range(STEPS) for n in range(ROWS) for k in range(width)]
+    turned = ["-i", cli.npy("turned.npy", (STEPS, ROWS, INPUTS), transpose(x, INPUTS)), *data.words[2:], "--layout", "tnc"]
+    labels = [source.choice([IGNORED, 0, 1, 3]) for _ in range(ROWS * STEPS)]
+    values = [source.uniform(-1, 1) for _ in range(ROWS * STEPS * len(NAMES))]
+    mask = [source.randrange(4) > 0 for _ in range(ROWS * STEPS)]
+    model = make_classifier(cli)
+    for option, width, numbers, dtype in (("--labels", 1, labels, "<i4"), ("--values", len(NAMES), values, "<f4")):
+        tail = (width,) if width > 1 else ()
+        steps, rows = numbers, numbers[:ROWS * width]
+        repeated = [value for n in range(ROWS) for _ in range(STEPS) for value in rows[n * width:(n + 1) * width]]
+        masks = [["--mask", cli.npy(f"{name}.npy", shape, flags, "|u1")] for name, shape, flags in
+                 (("mask", (ROWS, STEPS), mask), ("turned_mask", (STEPS, ROWS), transpose(mask, 1)))]
+        cases = [(data.words + masks[0], "steps", (ROWS, STEPS), steps, []),
+                 (turned + masks[1], "turned_steps", (STEPS, ROWS), transpose(steps, width), []),
+                 (data.words, "repeated", (ROWS, STEPS), repeated, []),
+                 (data.words, "rows", (ROWS,), rows, ["--every-step"]), (turned, "rows", (ROWS,), rows, ["--every-step"]),
+                 (data.words, "rows", (ROWS,), rows, []), (turned, "rows", (ROWS,), rows, [])]
+        found = [json.loads(cli.answers("evaluate", model, *words, option, cli.npy(f"{name}.npy", (*shape, *tail), content, dtype), *more,
+                                        "--json", "--rows", 5)) for words, name, shape, content, more in cases]
+        found = [{name: value for name, value in figures.items() if name != "input"} for figures in found]
+        cli.check(found[0] == found[1], f"{option}: the order of axes: {found[0]}, {found[1]}")
+        cli.check(found[2] == found[3] == found[4] != found[5] == found[6], f"{option}: every step: {found[2:]}")
+    file = cli.npy("steps.npy", (ROWS, STEPS), labels, "<i4")
+    cli.refused(DATA, ["steps.npy", f"[{STEPS}][{ROWS}]", "T and N"], "evaluate", model, *turned, "--labels", file)
+    for option in (["--every-step"], ["--layout", "tnc"]):
+        cli.refused(USAGE, [option[0], "--labels or --values"], "evaluate", model, "--text", "-", *option)
+
+
 def errors(pairs):
     """The figures of (output, value) pairs."""
     count = len(pairs)
@@ -246,6 +278,8 @@ def check_refused(cli):
     data, model = Data(cli), make_classifier(cli)
     labels = cli.npy("labels.npy", (ROWS,), [0] * ROWS, "<i4")
     words = [model, *data.words]
+    twins = Network(SEED, 4, 5, vocabulary=256, classes=3, names=["uno", "due", "uno"]).write(cli.path("twins.safetensors"))
+    cli.refused(DATA, ["twins.safetensors", "names that differ", "'uno' twice"], "evaluate", twins, "--text", "-", stdin=b"uno\tx\n")
     cli.refused(USAGE, ["MODEL"], "evaluate")
     cli.refused(USAGE, ["no data are named", "--text"], "evaluate", model)
     cli.refused(USAGE, ["--labels", "--values"], "evaluate", *words)

@@ -7,6 +7,7 @@ import json
 import math
 import random
 import struct
+import xml.dom.minidom
 import zipfile
 
 from support.cli import (DATA, USAGE, Network, keeps_memory_small, npy_bytes, parse_npy, peak_memory, read_npy, run_parts, sluice, zipped)
@@ -153,8 +154,25 @@ def check_quantiles(cli):
             losses += each if row is found["outputs"][k] else []
         cli.check(close(found["outputs"][k], {"quantile": q}), f"output {k}: {found['outputs'][k]['quantile']}")
     cli.check(close(found, {"loss": sum(losses) / len(losses)}), f"the loss: {found['loss']}")
+    lower, upper = ([forecasts[end][k] for end in ends] for k in (0, 1))
+    check_band(cli, lower, upper, [as_float(table.series[name][end + 1][1]) for name, end in ends])
     text = cli.answers("evaluate", model, "-i", table.file, *table.words, notes=notes).decode()
     cli.check("mean quantile loss" in text and "below" in text and "heat+2 q0.9" in text, f"the table: {text}")
+
+
+def check_band(cli, lower, upper, targets):
+    """Of q.svg: a panel for each of four values, the first with its targets, its outer quantiles as a band, and the one nearest 0.5 as a line."""
+    paths = xml.dom.minidom.parse(str(cli.path("q.svg"))).getElementsByTagName("path")
+    points = [[tuple(map(float, point.split())) for point in path.getAttribute("d")[1:].split("L")] for path in paths]
+    bands = [found for path, found in zip(paths, points) if path.getAttribute("fill-opacity")]
+    curves = [found for path, found in zip(paths, points) if path.getAttribute("class").endswith(" curve")]
+    count = len(targets)
+    cli.check([len(found) for found in bands] == [2 * count] * 4 + [4] and len(curves) == 2 * 4 + 2, "a band and two curves for each value")
+    values = lower + upper + targets
+    place = lambda value: 220 - 180 * (value - min(values)) / (max(values) - min(values))  # a panel is 180 high, 40 below the top
+    drawn = [(bands[0], upper + lower[::-1]), (curves[0], targets), (curves[1], lower)]  # 0.2 is nearer 0.5 than 0.9 is
+    worst = max(abs(y - place(value)) for found, expected in drawn for (_, y), value in zip(found, expected))
+    cli.check(worst <= .0501, f"off by {worst} of a picture written with one digit behind the point")
 
 
 def check_compare(cli):
@@ -194,8 +212,8 @@ def check_refused(cli):
     cli.refused(USAGE, ["standard input", "--format csv"], "run", table.model, *table.words, "-o", "-", stdin=table.file.read_bytes())
     cli.refused(USAGE, ["--window", "series"], "run", *words, "--head", cli.path("f.npy"))
     plain = Network(SEED, 2, 3, classes=1).write(cli.path("plain.safetensors"))
-    cli.refused(USAGE, ["--keep", "sluice train --window"], "run", plain, "-i", table.file, "-o", out, "--keep", "time")
-    cli.refused(USAGE, ["--labels", "--values", "--window"], "evaluate", plain, "-i", table.file)
+    cli.refused(USAGE, ["--keep", "sluice train --target"], "run", plain, "-i", table.file, "-o", out, "--keep", "time")
+    cli.refused(USAGE, ["--labels", "--values", "--target"], "evaluate", plain, "-i", table.file)
     cli.refused(USAGE, ["--loss", "--values"], "evaluate", *words, "--loss", "absolute")
     wide = cli.npy("wide.npy", (20, 3), [0.5] * 60)
     table_of_names = cli.npy("names.npy", (20, 2), [0.5] * 40)

@@ -44,6 +44,22 @@ static void check(float value)
     ck_assert_msg(strcmp(digits, expected) == 0, "%.9g is written as %s, expected the digits of %s", (double)value, text, nearest);
 }
 
+TEST(whole_numbers_are_written_as_printf_does)
+{
+    uint64_t number = 0, state = 1;
+    for (int k = 0; k < 20000; k++) {
+        char text[SL_FORMAT_WHOLE + 1], expected[32];
+        memset(text, 'x', sizeof text);
+        char *end = sl_format_whole(number, text);
+        ck_assert(end - text <= SL_FORMAT_WHOLE && *end == 'x');
+        *end = '\0';
+        snprintf(expected, sizeof expected, "%llu", (unsigned long long)number);
+        ck_assert_msg(strcmp(text, expected) == 0, "%s is written as %s", expected, text);
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407U;
+        number = k < 1000 ? (uint64_t)k : k == 1000 ? UINT64_MAX : state >> (state >> 58);
+    }
+}
+
 TEST(floats_are_written_with_the_fewest_digits)
 {
     static const uint32_t first[] = {1, 2, 0x7fffff, 0x800000, 0x7f7fffff, 0x3dcccccd, 0x4b800000, 0x4b800001, 0x4cbebc20};

@@ -245,6 +245,48 @@ def check_quantiles(cli):
     cli.check(math.isclose(mean, summary["validation"]["loss"], rel_tol=1e-6), f"losses in units: {mean}, {summary['validation']}")
 
 
+def check_weights(cli):
+    """A window has the weight of the step of its first target, of a column or of a file: the model of arrays with these weights."""
+    source = random.Random(SEED + 9)
+    series = [[[*step, source.choice((0, 0.5, 1, 3))] for step in steps] for steps in make_series()]
+    table = write_table(cli, "weights.csv", series, (*COLUMNS, "weight"))
+    rows, places = windows_of(series, (0, 1), (2,), (2, 3))
+    weights = [series[n][last + 2][3] for n, _, last in places]
+    x, y = write_arrays(cli, rows, "weighted")
+    expected, summary = train(cli, "-i", x, "--values", y, "--sample-weights", cli.npy("w.npy", (len(rows),), weights),
+                              output="arrays.safetensors", notes=0)
+    steps = [step[3] for steps in series for step in steps]
+    words = table_words(table, "--columns", "load,wind", "--target", "price", "--horizon", "2-3")
+    for more in (["--weight-column", "weight"], ["--weight-column", "6"], ["--sample-weights", cli.npy("steps.npy", (len(steps),), steps)]):
+        found, said = train(cli, *words, *more)
+        cli.check(tensors_of(found) == tensors_of(expected), f"{more}: the weights of arrays")
+        cli.check(said["training"] == summary["training"], f"{more}: the same loss: {said['training']}, {summary['training']}")
+    three = write_table(cli, "three.csv", [[step[:2] + step[3:] for step in steps] for steps in series], ("load", "wind", "weight"))
+    scaled = table_words(three, "--target", "wind", "--standardize", "--validate-last", .2)
+    named = [train(cli, *words_, output="named.safetensors")[0].read_bytes() for words_ in
+             ([*scaled, "--columns", "load,wind", "--weight-column", "weight"],
+              [*scaled, "--columns", "load,wind", "--sample-weights", cli.path("steps.npy")])]
+    cli.check(named[0] == named[1], "of scaled columns too")
+    array_ = cli.npy("array.npy", (STEPS, 3), [value for step in series[0] for value in (*step[:2], step[3])])
+    found, _ = train(cli, "-i", array_, "--window", WINDOW, "--target", 2, "--weight-column", 3, notes=0)
+    said = json.loads(read_safetensors(found)[0]["sluice_series"])
+    cli.check(said["inputs"] == ["1", "2"], f"by default it is no input: {said}")
+    base = ["train", "-o", cli.path("bad.safetensors"), *QUIET, *words]
+    bad = write_table(cli, "negative.csv", [[[*step[:3], -1 if t == 5 else 1] for t, step in enumerate(steps)] for steps in series],
+                      (*COLUMNS, "weight"))
+    cli.refused(DATA, ["negative.csv", "series 0, step 5", "'weight'", "-1"], *base[:-len(words)], *table_words(bad, *words[8:]),
+                "--weight-column", "weight")
+    cli.refused(DATA, ["steps.npy", "[206]", "--weight-column", "[205]"], *base, "--sample-weights",
+                cli.npy("fewer_steps.npy", (len(steps) - 1,), steps[1:]), noted="skipped")
+    cli.refused(DATA, ["negative.npy", "step 3 of all series", "-2"], *base, "--sample-weights",
+                cli.npy("negative.npy", (len(steps),), [1, 1, 1, -2, *steps[4:]]), noted="skipped")
+    cli.refused(USAGE, ["--sample-weights", "--weight-column", "exclude"], *base, "--sample-weights", table, "--weight-column", "weight")
+    cli.refused(USAGE, ["load", "twice"], *base, "--weight-column", "load")
+    cli.refused(DATA, ["no column", "heavy"], *base, "--weight-column", "heavy")
+    zeros = cli.npy("zeros.npy", (len(steps),), [0] * len(steps))
+    cli.refused(DATA, ["none of the", "weight 0"], *base, "--sample-weights", zeros, noted="skipped")
+
+
 def check_continued(cli):
     """--resume and --from keep the scaling; an interrupted run gives the bytes of one that was not."""
     series = make_series()
@@ -291,14 +333,14 @@ def check_bad_options(cli):
     words = [*base, *table_words(table)]
     for expected, more in ((["--window needs", "--target"], []), (["--standardize", "--normalize"], ["--target", 3, "--standardize", "--normalize"]),
                            (["--validate-share", "--validate-last"], ["--target", 3, "--validate-share", 0.2]),
-                           (["--truncate", "[1][T][I]"], ["--target", 3, "--truncate", 4]),
+                           (["--truncate", "leave out --window"], ["--target", 3, "--truncate", 4]),
                            (["--validate", "--validate-last"], ["--target", 3, "--validate", table, "--validate-last", 0.2]),
                            (["--horizon", "1-24", "'3-1'"], ["--target", 3, "--horizon", "3-1"]),
                            (["--delimiter", "'ab'"], ["--target", 3, "--delimiter", "ab"]),
                            (["--columns", "','"], ["--target", 3, "--columns", ","]),
                            (["--validate-last", "20%", "'100%'"], ["--target", 3, "--validate-last", "100%"])):
         cli.refused(USAGE, expected, *words, *more)
-    cli.refused(USAGE, ["go with --window"], *base, "-i", table, "--target", 3)
+    cli.refused(USAGE, ["go with series", "--target"], *base, "-i", table, "--values", table, "--validate-last", .2)
     cli.refused(NO_INPUT, ["absent.csv"], *base, "-i", cli.path("absent.csv"), "--window", 3, "--target", 1)
     cli.check(not out.exists() and not cli.leftovers(), "nothing is written")
 
@@ -313,13 +355,18 @@ def check_bad_data(cli):
     cases = ((["no column", '"solar"', "price"], content, ["--columns", "load,solar", "--target", "load"]),
              (["line 2, column 1", "date", "number"], content, ["--target", "load"]),
              (["line 4", "6"], [*content[:3], content[3] + ",7", *content[4:]], one),
-             (["line 3, column 3", "load", "missing"], [*content[:2], 'day,"place, 0",,1,2', *content[3:]], one),
+             (["line 3, column 3", "load", "missing", "--missing zero"], [*content[:2], 'day,"place, 0",,1,2', *content[3:]], one),
              (["none of the 4 series", "1012 steps"], content, [*one, "--sequence-column", "place", "--horizon", 1000]),
              (["--validate-last", "training"], content, [*one, "--validate-last", "95%"]),
              (["none"], content[:1], one))
     for expected, lines, more in cases:
         path = cli.write("case.csv", "\n".join(lines) + "\n")
         cli.refused(DATA, expected, *base, "-i", path, *more)
+    cli.refused(DATA, ["byte 0", "not a .npy file", "CSV", "--target", "--window"], "train", "-i", table, "--values", table, "-o", out, *QUIET)
+    for content in ("5", "5\n", "\ufeff5"):
+        path = cli.write("tiny.csv", content)
+        for words in (["-i", path], ["-i", cli.write("tiny.csv.gz", gzip.compress(path.read_bytes()))], ["-i", "-"]):
+            cli.refused(DATA, ["none of the 1 series"], *base, *words, "--target", 1, stdin=path.read_bytes())
     steps = [1.0, 2.0, math.nan] * 20
     cli.refused(USAGE, ["asked for twice"], *base, "-i", table, "--columns", "load,3", "--target", "load")
     array_ = cli.npy("nan.npy", (60, 1), steps)

@@ -5,7 +5,6 @@
 #include "cli/train/data/row_digests.h"
 #include "program/model_shape.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,20 +18,8 @@ static sl_exit take_class_names(sl_dataset *dataset, const char *path, const slu
         return sl_report(SL_EXIT_DATA, "%s: --text needs a model with %s, and this one has %s", path,
                          shape.vocabulary ? "a head, for its labels" : "an embedding, for its bytes",
                          sl_notes_get_missing(model, shape.vocabulary ? "head" : "embedding", "none; take another model").text);
-    for (size_t k = 0; k < shape.classes; k++) {
-        char number[24];
-        const char *name = sluice_model_get_class(model, k);
-        snprintf(number, sizeof number, "%zu", k);
-        name = name ? name : number;
-        const size_t found = sl_labels_find(&dataset->labels, name, strlen(name));
-        if (found == SIZE_MAX)
-            return SL_EXIT_FAILURE;
-        if (found != k)
-            return sl_report(SL_EXIT_DATA, "%s: expected class names that differ, found '%.80s' twice", path, name);
-    }
-    dataset->labels.closed = true;
     dataset->labels.of_model = true;
-    return SL_EXIT_OK;
+    return sl_labels_take_classes(&dataset->labels, path, model);
 }
 
 static sl_exit read_text(sl_dataset *dataset, const sl_options *options)
@@ -55,14 +42,25 @@ static sl_exit read_arrays(sl_dataset *dataset, const sl_options *options)
     return code || !o->validate ? code : sl_data_read_npy(&validation, &dataset->validate_data);
 }
 
+static sl_exit read_series(sl_dataset *dataset, const sl_options *options)
+{
+    sl_data *data = &dataset->data;
+    const sl_exit code = sl_dataset_windows_read(options, &dataset->forecast, data, &dataset->validate_data);
+    if (code || !options->train.sample_weights)
+        return code;
+    const sl_series_table *series = &data->windows->series;
+    return sl_sample_weights_read_series(options->train.sample_weights, series->count, series->starts[series->count],
+                                         &data->sample_weights);
+}
+
 sl_exit sl_dataset_read(sl_dataset *dataset, const sl_options *options, const sluice_model *model)
 {
     const sl_train_options *o = &options->train;
     const sl_exit code = o->text && o->from && model ? take_class_names(dataset, o->from, model) : SL_EXIT_OK;
     if (code)
         return code;
-    if (options->series.window)
-        return sl_dataset_windows_read(options, &dataset->forecast, &dataset->data, &dataset->validate_data);
+    if (options->series.targets)
+        return read_series(dataset, options);
     const sl_exit read = o->text ? read_text(dataset, options) : read_arrays(dataset, options);
     sl_data *data = &dataset->data;
     return read || !o->sample_weights
@@ -148,7 +146,7 @@ bool sl_dataset_has_step_targets(const sl_dataset *dataset, const sl_options *op
 static uint64_t add_weights(const sl_dataset *dataset, uint64_t digest)
 {
     const sl_data *data = &dataset->data;
-    return sl_sample_weights_get_digest(&data->sample_weights, data->rows, data->lengths, digest);
+    return data->windows ? digest : sl_sample_weights_get_digest(&data->sample_weights, data->rows, data->lengths, digest);
 }
 
 static uint64_t add_names(const sl_dataset *dataset, uint64_t digest)

@@ -1,5 +1,8 @@
 #include "cli/train/data/dataset_windows.h"
 
+#include "cli/train/data/train_order.h"
+#include "cli/train/data/whole_series.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,13 +23,12 @@ static sl_scaling_kind get_kind(const sl_train_options *options)
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------------------- */
 
-static sl_exit read_series(const char *path, const sl_series_options *options, const sl_name_list *inputs,
-                           const sl_name_list *targets, sl_data *data)
+static sl_exit read_series(const char *path, const sl_series_options *options, const sl_series_columns *columns, sl_data *data)
 {
     const sl_csv_options table = sl_series_options_get_table(options);
     const sl_windows windows = get_windows(options);
     sl_series_table series;
-    const sl_exit code = sl_series_table_read(path, &table, inputs, targets, &series);
+    const sl_exit code = sl_series_table_read(path, &table, columns, &series);
     return code ? code : sl_data_make_windows(path, &series, &windows, data);
 }
 
@@ -56,12 +58,12 @@ static void note_known_targets(const sl_series_table *series, const sl_forecast 
 sl_exit sl_dataset_windows_read(const sl_options *options, sl_forecast *forecast, sl_data *data, sl_data *validate_data)
 {
     const char *validate = options->train.validate;
-    sl_name_list inputs = {0}, targets = {0};
-    const bool ok = sl_name_list_split(options->series.columns, &inputs) && sl_name_list_split(options->series.targets, &targets);
-    sl_exit code =
-        ok ? read_series(options->input, &options->series, &inputs, &targets, data) : sl_report_memory("the names of columns");
-    sl_name_list_release(&inputs);
-    sl_name_list_release(&targets);
+    sl_series_columns columns = {.weights = options->train.weight_column};
+    const bool ok = sl_name_list_split(options->series.columns, &columns.inputs) &&
+                    sl_name_list_split(options->series.targets, &columns.targets);
+    sl_exit code = ok ? read_series(options->input, &options->series, &columns, data) : sl_report_memory("the names of columns");
+    sl_name_list_release(&columns.inputs);
+    sl_name_list_release(&columns.targets);
     code = code ? code : take_names(&data->windows->series, forecast);
     if (code)
         return code;
@@ -69,7 +71,9 @@ sl_exit sl_dataset_windows_read(const sl_options *options, sl_forecast *forecast
     forecast->quantile_count = options->train.loss.quantile_count;
     memcpy(forecast->quantiles, options->train.loss.quantiles, sizeof forecast->quantiles);
     note_known_targets(&data->windows->series, forecast);
-    return validate ? read_series(validate, &options->series, &forecast->inputs, &forecast->targets, validate_data) : SL_EXIT_OK;
+    columns =
+        (sl_series_columns){.inputs = forecast->inputs, .targets = forecast->targets}; /* all steps of --validate weigh the same */
+    return validate ? read_series(validate, &options->series, &columns, validate_data) : SL_EXIT_OK;
 }
 
 /* ---- Scaling ---------------------------------------------------------------------------------------------------------------- */
@@ -86,6 +90,32 @@ static sl_exit check_scaling(const sl_scaling *scaling, const sl_data *data, con
                      sl_report_input(data->path), scaling->inputs, scaling->outputs, data->width, outputs);
 }
 
+/* The rows of whole series for training, and then those for validation. */
+static sl_exit split_whole(sl_data *data, const size_t *lengths, sl_row_lists *lists)
+{
+    sl_exit code = sl_whole_series_divide(data, lengths, &lists->training_count);
+    if (code)
+        return code;
+    lists->validation_count = data->rows - lists->training_count;
+    if (!lists->training_count || !lists->validation_count)
+        return sl_report(SL_EXIT_DATA, "%s: --validate-last leaves no steps for %s; give a %s share, or a smaller --horizon",
+                         sl_report_input(data->path), lists->training_count ? "validation" : "training",
+                         lists->training_count ? "larger" : "smaller");
+    lists->training = sl_order_count(lists->training_count);
+    lists->validation = sl_order_count(lists->validation_count);
+    for (size_t k = 0; lists->validation && k < lists->validation_count; k++)
+        lists->validation[k] += lists->training_count;
+    return lists->training && lists->validation ? SL_EXIT_OK : SL_EXIT_FAILURE;
+}
+
+static sl_exit split(sl_data *data, const size_t *lengths, sl_row_lists *lists)
+{
+    return sl_windows_are_whole(&data->windows->windows)
+               ? split_whole(data, lengths, lists)
+               : sl_window_rows_split(data->windows, lengths, &lists->training, &lists->training_count, &lists->validation,
+                                      &lists->validation_count);
+}
+
 sl_exit sl_dataset_windows_split(const sl_options *options, sl_data *data, sl_data *validate_data, sl_forecast *forecast,
                                  sl_scaling *scaling, sl_row_lists *lists)
 {
@@ -96,8 +126,7 @@ sl_exit sl_dataset_windows_split(const sl_options *options, sl_data *data, sl_da
     size_t *lengths = sl_window_rows_get_lengths(rows, share);
     sl_exit code = lengths ? SL_EXIT_OK : SL_EXIT_FAILURE;
     if (!code && share > 0)
-        code = sl_window_rows_split(rows, lengths, &lists->training, &lists->training_count, &lists->validation,
-                                    &lists->validation_count);
+        code = split(data, lengths, lists);
     if (!code && scaling->kind == SL_SCALING_NONE && kind != SL_SCALING_NONE)
         code = sl_scaling_find(kind, &rows->series, lengths, sl_forecast_count_outputs(forecast), quantiles, scaling);
     free(lengths);

@@ -160,9 +160,8 @@ static sl_exit read_inputs(sl_minibatch *minibatch, size_t begin)
 /* Give the batch the weights of the targets of this rank's rows, whose first step is step `begin`. */
 static sl_exit take_weights(sl_minibatch *minibatch, size_t begin)
 {
-    const sl_sample_weights *weights = &minibatch->data->sample_weights;
     const size_t count = minibatch->own * (minibatch->every_step ? minibatch->batch.steps : 1); /* as many as targets */
-    if (!weights->values)
+    if (!sl_data_has_weights(minibatch->data))
         return SL_EXIT_OK;
     minibatch->weights = reserve(minibatch->weights, &minibatch->weights_room, count, sizeof *minibatch->weights);
     if (!minibatch->weights)
@@ -172,7 +171,7 @@ static sl_exit take_weights(sl_minibatch *minibatch, size_t begin)
         const size_t targets = sl_minibatch_get_targets(minibatch, n, &first);
         const size_t row = minibatch->rows[minibatch->numbers[minibatch->first + n]];
         for (size_t t = 0; t < targets; t++)
-            minibatch->weights[first + t] = sl_sample_weights_get(weights, row, begin + t);
+            minibatch->weights[first + t] = sl_data_get_weight(minibatch->data, row, begin + t);
     }
     minibatch->batch.sample_weights = minibatch->weights;
     return SL_EXIT_OK;

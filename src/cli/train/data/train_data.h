@@ -20,8 +20,8 @@ typedef struct sl_data {
     size_t width;            /* of a step: I, or 1 for tokens */
     size_t stride;           /* from a step of a row to the next: `width`, or more where series have other columns too */
     bool has_x;              /* else tokens */
-    sl_window_rows *windows; /* NULL: rows of their own */
-    float *x;                /* NULL: tokens, or in `file`; of windows their series */
+    sl_window_rows *windows; /* or whole series; NULL: rows of their own */
+    float *x;                /* NULL: tokens, or in `file`; of `windows` their series */
     int32_t *tokens;         /* likewise */
     sl_row_file *file;       /* NULL: in memory */
     size_t *offsets;         /* [N] offset of each row in x, tokens or file; NULL: of windows */
@@ -64,7 +64,7 @@ sl_exit sl_data_read_text(const char *path, bool keep_cr, sl_labels *names, sl_d
  *  reports, with row and step) tokens and labels that are out of range for every model. */
 sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data);
 
-/** Make data of windows of series, which are taken over. `path` is not copied. Errors are reported. */
+/** Make data of windows of series, or of whole ones, which are taken over. `path` is not copied. Errors are reported. */
 sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl_windows *windows, sl_data *data);
 
 /** Steps of a row, and where it begins in x, tokens or file. */
@@ -112,6 +112,11 @@ sl_exit sl_data_get_inputs(const sl_data *data, size_t row, size_t begin, size_t
 /** Likewise, of data with values, `count` of a row's targets. */
 sl_exit sl_data_get_values(const sl_data *data, size_t row, size_t begin, size_t count, const float **values);
 
+/** Whether targets have weights, and then that of the target at a step of a row; of a row's only target, at step 0. A target of series has
+ *  the weight of its step, or with several horizons of the first one's. */
+bool sl_data_has_weights(const sl_data *data);
+float sl_data_get_weight(const sl_data *data, size_t row, size_t step);
+
 /** A digest continued with what every rank has in memory: sizes and lengths, or the series of windows. sl_row_digests_make has the rest. */
 uint64_t sl_data_add_digest(const sl_data *data, uint64_t digest);
 
@@ -120,6 +125,10 @@ void sl_data_release(sl_data *data);
 
 /** The number of a name, which is added if it is new. SIZE_MAX: `names` is closed, or out of memory, which is reported. */
 size_t sl_labels_find(sl_labels *names, const char *name, size_t bytes);
+
+/** Take the names of a model's classes, or where they have none their numbers, and close `names`. `path` is the model's. Refuses (and
+ *  reports) two classes of one name. */
+sl_exit sl_labels_take_classes(sl_labels *names, const char *path, const sluice_model *model);
 
 /** The first label that equals `name` except for spaces, quotes and invisible characters at the ends; NULL: none. */
 const char *sl_labels_find_alike(const sl_labels *names, const char *name);

@@ -2,6 +2,8 @@
 #include "cli/train/data/train_data.h"
 
 #include "cli/digest.h"
+#include "cli/output/predictions.h"
+#include "program/model_shape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,23 @@ size_t sl_labels_find(sl_labels *labels, const char *name, size_t bytes)
     labels->names[labels->count] = copy;
     *find_slot(labels, name, bytes) = ++labels->count;
     return labels->count - 1;
+}
+
+sl_exit sl_labels_take_classes(sl_labels *labels, const char *path, const sluice_model *model)
+{
+    const size_t classes = sl_model_shape(model).classes;
+    for (size_t k = 0; k < classes; k++) {
+        char number[SL_CLASS_INDEX_BYTES];
+        const char *name = sl_class_get_name(model, k, number);
+        const size_t found = sl_labels_find(labels, name, strlen(name));
+        if (found == SIZE_MAX)
+            return SL_EXIT_FAILURE;
+        if (found != k)
+            return sl_report(SL_EXIT_DATA, "%s: expected class names that differ, found '%.80s' twice; rename one of the classes",
+                             path, name);
+    }
+    labels->closed = true;
+    return SL_EXIT_OK;
 }
 
 void sl_labels_release(sl_labels *labels)

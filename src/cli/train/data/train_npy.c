@@ -3,6 +3,7 @@
 
 #include "cli/digest.h"
 #include "cli/input/npy_array.h"
+#include "cli/train/data/whole_series.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,14 +50,19 @@ sl_exit sl_data_get_inputs(const sl_data *data, size_t row, size_t begin, size_t
     return SL_EXIT_OK;
 }
 
+/* Of a row of series: its step, among those of all series, that the first targets are of. */
+static size_t get_first_target_step(const sl_data *data, size_t row)
+{
+    const sl_windows *windows = &data->windows->windows;
+    return sl_data_get_offset(data, row) / data->stride + (sl_windows_are_whole(windows) ? 0 : windows->steps - 1);
+}
+
 sl_exit sl_data_get_values(const sl_data *data, size_t row, size_t begin, size_t count, const float **values)
 {
     const size_t at = (row * (data->every_step ? data->steps : 1) + begin) * data->target_width;
     const void *read = NULL;
-    if (data->windows) {
-        *values = sl_window_rows_get_targets(data->windows, row);
-        return SL_EXIT_OK;
-    }
+    if (data->windows)
+        return sl_window_rows_get_targets(data->windows, get_first_target_step(data, row) + begin, count, values);
     const sl_exit code = data->value_file ? sl_row_file_read(data->value_file, at, count * data->target_width, &read) : SL_EXIT_OK;
     *values = data->value_file ? read : data->values + at;
     return code;
@@ -184,7 +190,7 @@ static sl_exit read_targets(const sl_data_files *files, sl_data *data)
     data->target_path = array.path;
     sl_exit code = sl_npy_array_open(&array);
     if (!code)
-        code = sl_target_array_check(&array, is_values, data->rows, data->steps, files->input_option, &data->every_step,
+        code = sl_target_array_check(&array, is_values, data->rows, data->steps, false, files->input_option, &data->every_step,
                                      &data->target_width);
     if (!code && is_values && stays_in_file(&array))
         code = sl_row_file_open_npy(&array, false, &data->value_file);
@@ -209,7 +215,9 @@ sl_exit sl_data_read_npy(const sl_data_files *files, sl_data *data)
 
 sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl_windows *windows, sl_data *data)
 {
-    *data = (sl_data){.path = path, .target_path = path, .row_name = "window", .has_x = true};
+    const bool are_whole = sl_windows_are_whole(windows);
+    *data = (sl_data){
+        .path = path, .target_path = path, .row_name = are_whole ? "row" : "window", .has_x = true, .every_step = are_whole};
     const sl_exit code = sl_window_rows_create(series, windows, &data->windows);
     if (code)
         return code;
@@ -221,7 +229,8 @@ sl_exit sl_data_make_windows(const char *path, sl_series_table *series, const sl
     data->x = rows->series.values;
     data->largest = -1;
     data->target_width = sl_window_rows_count_targets(rows);
-    return SL_EXIT_OK;
+    size_t training;
+    return are_whole ? sl_whole_series_divide(data, NULL, &training) : SL_EXIT_OK;
 }
 
 /* ---- Queries --------------------------------------------------------------------------------------------------------------- */
@@ -290,10 +299,34 @@ sl_exit sl_data_check(const sl_data *data, const sluice_shape *shape, size_t out
     return code;
 }
 
+bool sl_data_has_weights(const sl_data *data)
+{
+    return data->sample_weights.values || (data->windows && data->windows->series.has_weights);
+}
+
+float sl_data_get_weight(const sl_data *data, size_t row, size_t step)
+{
+    if (!data->windows)
+        return sl_sample_weights_get(&data->sample_weights, row, step);
+    const size_t target = get_first_target_step(data, row) + step + data->windows->windows.first_horizon;
+    return data->sample_weights.values ? data->sample_weights.values[target]
+                                       : sl_series_table_get_weight(&data->windows->series, target);
+}
+
+/* Whether a target of a row has a weight above 0; also without weights. */
+static bool has_weight(const sl_data *data, size_t row)
+{
+    if (!data->windows)
+        return sl_sample_weights_count(&data->sample_weights, row, data->lengths);
+    bool found = !sl_data_has_weights(data);
+    for (size_t t = 0; !found && t < sl_data_count_targets(data, row); t++)
+        found = sl_data_get_weight(data, row, t) > 0;
+    return found;
+}
+
 bool sl_data_is_counted(const sl_data *data, size_t row, bool every_step)
 {
-    if (((every_step || data->every_step) && !sl_data_get_length(data, row)) ||
-        !sl_sample_weights_count(&data->sample_weights, row, data->lengths))
+    if (((every_step || data->every_step) && !sl_data_get_length(data, row)) || !has_weight(data, row))
         return false;
     size_t step;
     return !data->labels || sl_data_find_largest(sl_data_get_labels(data, row), sl_data_count_targets(data, row), &step) >= 0;
@@ -310,18 +343,20 @@ void sl_data_count_classes(const sl_data *data, size_t row, bool every_step, uin
 }
 
 /* Of windows, each step once. */
-static uint64_t add_series(const sl_window_rows *rows, uint64_t digest)
+static uint64_t add_series(const sl_data *data, uint64_t digest)
 {
-    const sl_series_table *series = &rows->series;
+    const sl_series_table *series = &data->windows->series;
+    const size_t steps = series->starts[series->count];
     digest = sl_digest_add(digest, series->targets, series->target_count * sizeof *series->targets);
     digest = sl_digest_add(digest, series->starts, (series->count + 1) * sizeof *series->starts);
-    return sl_digest_add(digest, series->values, series->starts[series->count] * series->width * sizeof *series->values);
+    if (data->sample_weights.values)
+        digest = sl_digest_add(digest, data->sample_weights.values, steps * sizeof *data->sample_weights.values);
+    return sl_digest_add(digest, series->values, steps * series->width * sizeof *series->values);
 }
 
 uint64_t sl_data_add_digest(const sl_data *data, uint64_t digest)
 {
     const uint64_t sizes[] = {data->rows, data->width, data->target_width, data->every_step, data->has_x, !data->labels};
     digest = sl_digest_add(digest, sizes, sizeof sizes);
-    return data->windows ? add_series(data->windows, digest)
-                         : sl_digest_add(digest, data->lengths, data->rows * sizeof *data->lengths);
+    return data->windows ? add_series(data, digest) : sl_digest_add(digest, data->lengths, data->rows * sizeof *data->lengths);
 }

@@ -25,29 +25,40 @@ size_t sl_window_rows_count_targets(const sl_window_rows *rows)
     return (rows->windows.last_horizon - rows->windows.first_horizon + 1) * rows->series.target_count;
 }
 
-static sl_exit count_windows(sl_window_rows *rows)
+/* Steps of a window and its targets; of a whole series the fewest that have a target. */
+static size_t get_span(const sl_windows *windows)
+{
+    return sl_size_max(windows->steps, 1) + windows->last_horizon;
+}
+
+static sl_exit count_rows(sl_window_rows *rows)
 {
     const sl_series_table *series = &rows->series;
-    const size_t span = rows->windows.steps + rows->windows.last_horizon;
+    const bool are_whole = sl_windows_are_whole(&rows->windows);
+    const size_t span = get_span(&rows->windows);
     size_t skipped = 0;
     for (size_t n = 0; n < series->count; n++) {
-        const size_t found = sl_windows_count(&rows->windows, sl_series_table_get_length(series, n));
+        const size_t length = sl_series_table_get_length(series, n);
+        const size_t found = are_whole ? length >= span : sl_windows_count(&rows->windows, length);
         rows->first[n + 1] = rows->first[n] + found;
         skipped += !found;
     }
+    if (!sl_window_rows_count(rows) && are_whole)
+        return sl_report(SL_EXIT_DATA,
+                         "%s: none of the %zu series has a target, for which it needs %zu steps; give a smaller --horizon",
+                         sl_report_input(series->path), series->count, span);
     if (!sl_window_rows_count(rows))
         return sl_report(SL_EXIT_DATA,
                          "%s: none of the %zu series has a window and its targets, %zu steps; give a smaller --window or --horizon",
                          sl_report_input(series->path), series->count, span);
     if (skipped)
-        sl_report_note("%s: %zu of %zu series are skipped, as a window and its targets take %zu steps",
-                       sl_report_input(series->path), skipped, series->count, span);
+        sl_report_note("%s: %zu of %zu series are skipped, as %s %zu steps", sl_report_input(series->path), skipped, series->count,
+                       are_whole ? "a step and its targets take" : "a window and its targets take", span);
     return SL_EXIT_OK;
 }
 
 sl_exit sl_window_rows_create(sl_series_table *series, const sl_windows *windows, sl_window_rows **rows)
 {
-    size_t targets;
     sl_window_rows *made = calloc(1, sizeof *made);
     *rows = NULL;
     if (!made) {
@@ -58,9 +69,7 @@ sl_exit sl_window_rows_create(sl_series_table *series, const sl_windows *windows
     made->windows = *windows;
     *series = (sl_series_table){0};
     made->first = calloc(made->series.count + 1, sizeof *made->first);
-    if (sl_size_mul(windows->last_horizon - windows->first_horizon + 1, made->series.target_count, &targets))
-        made->targets = calloc(targets, sizeof *made->targets);
-    const sl_exit code = made->first && made->targets ? count_windows(made) : sl_report_memory("the windows");
+    const sl_exit code = made->first ? count_rows(made) : sl_report_memory("the windows");
     if (code)
         sl_window_rows_destroy(made);
     else
@@ -87,15 +96,32 @@ size_t sl_window_rows_get_offset(const sl_window_rows *rows, size_t row)
     return get_begin(rows, row) * rows->series.width;
 }
 
-const float *sl_window_rows_get_targets(const sl_window_rows *rows, size_t row)
+/* Make room for the targets of so many steps. */
+static bool reserve_targets(sl_window_rows *rows, size_t steps)
+{
+    size_t floats, bytes;
+    if (steps <= rows->room)
+        return true;
+    if (!sl_size_mul(steps, sl_window_rows_count_targets(rows), &floats) || !sl_size_mul(floats, sizeof(float), &bytes))
+        return false;
+    float *targets = realloc(rows->targets, bytes);
+    rows->targets = targets ? targets : rows->targets;
+    rows->room = targets ? steps : rows->room;
+    return targets != NULL;
+}
+
+sl_exit sl_window_rows_get_targets(sl_window_rows *rows, size_t step, size_t count, const float **targets)
 {
     const sl_series_table *series = &rows->series;
-    const size_t last = get_begin(rows, row) + rows->windows.steps - 1;
+    if (!reserve_targets(rows, count))
+        return sl_report_memory("the targets");
     float *to = rows->targets;
-    for (size_t horizon = rows->windows.first_horizon; horizon <= rows->windows.last_horizon; horizon++)
-        for (size_t k = 0; k < series->target_count; k++)
-            *to++ = series->values[(last + horizon) * series->width + series->targets[k]];
-    return rows->targets;
+    for (size_t t = step; t < step + count; t++)
+        for (size_t horizon = rows->windows.first_horizon; horizon <= rows->windows.last_horizon; horizon++)
+            for (size_t k = 0; k < series->target_count; k++)
+                *to++ = series->values[(t + horizon) * series->width + series->targets[k]];
+    *targets = rows->targets;
+    return SL_EXIT_OK;
 }
 
 /* ---- Training and validation ------------------------------------------------------------------------------------------------ */

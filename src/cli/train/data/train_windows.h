@@ -1,4 +1,4 @@
-/* Training data that are windows of series: a row is a window, whose inputs overlap those of others in memory. */
+/* Training data that are series: a row is a window, whose inputs overlap those of others in memory, or a whole series. */
 #ifndef SLUICE_CLI_TRAIN_DATA_TRAIN_WINDOWS_H
 #define SLUICE_CLI_TRAIN_DATA_TRAIN_WINDOWS_H
 
@@ -9,21 +9,23 @@ typedef struct sl_window_rows {
     sl_series_table series;
     sl_windows windows;
     size_t *first;  /* [series.count + 1] the number of the first window of each series, and of all windows */
-    float *targets; /* [horizons][series.target_count] of the row that was asked for last */
+    float *targets; /* [room][horizons][series.target_count] of the steps that were asked for last */
+    size_t room;
 } sl_window_rows;
 
-/** Take over series, and count their windows. Reports how many series are too short for one; SL_EXIT_DATA: all are. *rows is
+/** Take over series, and count their windows, or whole series. Reports how many series are too short; SL_EXIT_DATA: all are. *rows is
  *  set on success only. */
 sl_exit sl_window_rows_create(sl_series_table *series, const sl_windows *windows, sl_window_rows **rows);
 
 size_t sl_window_rows_count(const sl_window_rows *rows);
 size_t sl_window_rows_count_targets(const sl_window_rows *rows);
 
-/** Where the inputs of a row begin in series.values. */
+/** Where the inputs of a window begin in series.values. */
 size_t sl_window_rows_get_offset(const sl_window_rows *rows, size_t row);
 
-/** The targets of a row, until the next call: all of the first horizon, then of the next one. */
-const float *sl_window_rows_get_targets(const sl_window_rows *rows, size_t row);
+/** The targets that belong to `count` steps, those of all series being numbered, until the next call: of each step all of the first
+ *  horizon, then of the next one. Errors are reported. */
+sl_exit sl_window_rows_get_targets(sl_window_rows *rows, size_t step, size_t count, const float **targets);
 
 /** The steps of each series that are for training, all but round(share * steps) at its end. NULL: no memory, which is reported. To be
  *  freed. */
