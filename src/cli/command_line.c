@@ -102,8 +102,7 @@ static const sl_option table[] = {
      "keep the CR of lines that end in CR LF; by default it is dropped, with a note"},
     {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped; of a model that was trained on "
-     "windows, "
-     "series, if -o is a table: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
+     "windows, series: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
      .default_text = "-"},
     {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --window, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "

@@ -173,11 +173,10 @@ static sl_exit compare_ranks(const sl_run_session *run)
     return sl_group_agree(code);
 }
 
-/* Whether rows of windows may be asked for: as a table, and with no option that only rows of their own have. */
+/* Whether forecasts of windows may be asked for: with no option that only rows of their own have. */
 static bool may_be_series(const sl_options *o)
 {
-    const bool is_table = o->output && (o->output_format == SL_ROWS_CSV || o->output_format == SL_ROWS_JSONL);
-    return is_table && !o->text && !o->top && !o->layer && !o->lengths && !o->mask && !o->step_first && !o->h0 && !o->c0 &&
+    return o->output && !o->text && !o->top && !o->layer && !o->lengths && !o->mask && !o->step_first && !o->h0 && !o->c0 &&
            !o->hn && !o->cn && !o->head && !o->state && !o->measure;
 }
 
@@ -199,7 +198,7 @@ static sl_exit run_input(sl_run_session *run)
     if (has_series_options(options))
         return sl_report(SL_EXIT_USAGE,
                          "--window, --hop, --keep and options of tables are for series: for a model that sluice train --window has "
-                         "made, and -o FILE.csv or .jsonl alone");
+                         "made, and --output alone");
     return sl_run_npy(run);
 }
 
