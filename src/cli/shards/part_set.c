@@ -26,11 +26,6 @@ char *sl_part_set_name(const sl_part_set *set, size_t k)
     return name_file(set, set->common.kind == SL_SHARD_IN_PLACE ? SL_SHARD_JOINED : SL_SHARD_PART, k);
 }
 
-char *sl_part_set_name_record(const sl_part_set *set, size_t k)
-{
-    return name_file(set, SL_SHARD_RECORD, k);
-}
-
 /* ---- The folder ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct scan {
@@ -110,7 +105,7 @@ static sl_exit read_record(const sl_part_set *set, size_t k, sl_shard_record *re
 {
     char remedy[REMEDY_BYTES];
     bool found;
-    char *path = sl_part_set_name_record(set, k);
+    char *path = name_file(set, SL_SHARD_RECORD, k);
     if (!path)
         return SL_EXIT_FAILURE;
     snprintf(remedy, sizeof remedy, "run sluice run with --shard %zu/%zu again", k + 1, set->common.parts);
@@ -210,7 +205,7 @@ sl_exit sl_part_set_remove(const sl_part_set *set)
 {
     sl_exit code = SL_EXIT_OK;
     for (size_t k = 0; !code && k < set->common.parts; k++) {
-        code = remove_file(sl_part_set_name_record(set, k));
+        code = remove_file(name_file(set, SL_SHARD_RECORD, k));
         code = code ? code : remove_file(sl_part_set_name(set, k));
     }
     return code;

@@ -19,9 +19,8 @@ typedef struct sl_part_set {
  *  there twice, or of different runs, naming them. */
 sl_exit sl_part_set_find(const char *out, size_t parts, sl_part_set *set);
 
-/** The path of the file that has the bytes of part k, 0..parts-1, allocated; of the record. Report that there is no memory: NULL. */
+/** The path of the file that has the bytes of part k, 0..parts-1, allocated. NULL: out of memory, which is reported. */
 char *sl_part_set_name(const sl_part_set *set, size_t k);
-char *sl_part_set_name_record(const sl_part_set *set, size_t k);
 
 /** Remove the files of all parts. A record goes before its part. */
 sl_exit sl_part_set_remove(const sl_part_set *set);
