@@ -1,6 +1,7 @@
 #include "engine/pack.h"
 
 #include "base/float_bits.h"
+#include "base/memory.h"
 #include "base/size.h"
 
 #include <math.h>
@@ -81,7 +82,8 @@ static size_t end_half(const sl_packed_matrix *packed, sl_share share)
     return 2 * sl_share_to(share, packed->blocks);
 }
 
-/* Half a block's columns, some terms at a time: of each column whole cache lines are read, and those that are written stay in L1. */
+/* Half a block's columns, some terms at a time: of each column whole cache lines are read, and those that are written stay in L1.
+ * Columns are too many for the hardware's prefetching, and the weights of a training step are in L3 at best. */
 static void pack_half(const half_columns *found, size_t term_stride, size_t words, size_t width, float *to)
 {
     enum { AT_ONCE = 16 };
@@ -89,6 +91,8 @@ static void pack_half(const half_columns *found, size_t term_stride, size_t word
         const size_t count = sl_size_min(AT_ONCE, words - first);
         for (size_t q = 0; q < found->count; q++) {
             const float *from = found->from[q] + first * term_stride;
+            __builtin_prefetch(from + AT_ONCE * term_stride);
+            __builtin_prefetch(to + AT_ONCE * width + q * SL_LINE_FLOATS, 1);
             for (size_t k = 0; k < count; k++)
                 to[k * width + found->place[q]] = from[k * term_stride];
         }
@@ -97,6 +101,7 @@ static void pack_half(const half_columns *found, size_t term_stride, size_t word
 
 static void pack_floats(const sl_columns *columns, sl_matrix matrix, const sl_packed_matrix *packed, sl_share share)
 {
+    enum { AHEAD = 8 }; /* terms */
     const size_t width = 2 * columns->lanes;
     const bool are_neighbours = columns->gates == 1 && matrix.row_stride == 1; /* a term's weights of neighbouring columns */
     for (size_t half = first_half(packed, share); half < end_half(packed, share); half++) {
@@ -104,8 +109,12 @@ static void pack_floats(const sl_columns *columns, sl_matrix matrix, const sl_pa
         float *to = packed->panels + half / 2 * packed->panel_stride + half % 2 * packed->words * width;
         if (!are_neighbours)
             pack_half(&found, matrix.term_stride, packed->words, width, to);
-        for (size_t k = 0; are_neighbours && found.count && k < packed->words; k++)
-            memcpy(to + k * width, found.from[0] + k * matrix.term_stride, found.count * sizeof *to);
+        for (size_t k = 0; are_neighbours && found.count && k < packed->words; k++) {
+            const float *from = found.from[0] + k * matrix.term_stride;
+            for (size_t line = 0; line < found.count; line += SL_LINE_FLOATS)
+                __builtin_prefetch(from + AHEAD * matrix.term_stride + line);
+            memcpy(to + k * width, from, found.count * sizeof *to);
+        }
     }
 }
 

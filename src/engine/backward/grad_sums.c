@@ -137,19 +137,24 @@ static void sum_tokens(const sl_grad_thread *thread, const sl_grad_layer_dir *la
 
 /* ---- dx --------------------------------------------------------------------------------------------------------------------- */
 
-/* Apply the dropout between the layers to dx of a row-step. */
-static void drop(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t step, size_t sorted, float *dx)
+/* A task computes so many inputs of a time block: the last tasks of the phase are short, so that threads end it together, and each
+ * still packs other columns of W. */
+enum { INPUTS_OF_TASK = 64 };
+
+/* Apply the dropout between the layers to `count` inputs of a row-step's dx, from input `from` on. */
+static void drop(const sluice_tape *tape, const sl_grad_layer_dir *layer_dir, size_t step, size_t sorted, size_t from, size_t count,
+                 float *dx)
 {
     const sl_dropout drop = {.probability = tape->batch.dropout,
                              .key = tape->batch.dropout_key,
                              .layer = layer_dir->dir->layer - 1,
                              .row = tape->batch.dropout_row + tape->sorted_rows[sorted],
                              .step = step};
-    sl_dropout_apply(&drop, 0, sl_tape_inputs(tape, layer_dir->k), dx, dx);
+    sl_dropout_apply(&drop, from, count, dx, dx);
 }
 
-/* dx = W' da of a time block's row-steps; the second direction adds to the first one's. */
-static void make_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t block)
+/* dx = W' da of a time block's row-steps, inputs [from, from + count) of it; the second direction adds to the first one's. */
+static void make_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t block, size_t from, size_t count)
 {
     const sluice_tape *tape = thread->tape;
     const sl_tape_scratch *scratch = thread->scratch;
@@ -160,21 +165,21 @@ static void make_inputs(const sl_grad_thread *thread, const sl_grad_layer_dir *l
     for (size_t index = 0; sl_next_chunk(tape, block, index, &chunk); index++) {
         const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted);
         sl_grad_multiply(thread, (sl_bulk_product){.rows = chunk.count,
-                                                   .columns = inputs,
+                                                   .columns = count,
                                                    .terms = gates,
                                                    .a = da,
                                                    .a_stride = tape->layer_dirs[layer_dir->k].gate_stride,
-                                                   .b = layer_dir->packed->weight_ih,
+                                                   .b = layer_dir->packed->weight_ih + from,
                                                    .b_stride = inputs,
                                                    .c = scratch->product,
-                                                   .c_stride = inputs});
+                                                   .c_stride = count});
         sl_row_steps at = chunk;
         for (size_t k = 0; k < chunk.count; k++, at = sl_row_steps_next(tape, at)) {
             const size_t step = sl_tape_step(tape, layer_dir->dir->reverse, at.sorted, at.iteration);
-            float *dx = layer_dir->dx + (tape->first_row_step[step] + at.sorted) * tape->grad_stride;
-            sl_grad_store(dx, scratch->product + k * inputs, inputs, is_second);
+            float *dx = layer_dir->dx + (tape->first_row_step[step] + at.sorted) * tape->grad_stride + from;
+            sl_grad_store(dx, scratch->product + k * count, count, is_second);
             if (drops)
-                drop(tape, layer_dir, step, at.sorted, dx);
+                drop(tape, layer_dir, step, at.sorted, from, count, dx);
         }
     }
 }
@@ -191,7 +196,8 @@ void sl_grad_sums(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
     const size_t sums = wants_weights(thread, layer_dir) ? partial_sums * tiles : 0;
     const size_t tokens = wants_token_sums(thread, layer_dir) ? sl_size_div_up(gates, TOKEN_COLUMNS) : 0;
     const size_t first = tape->segment[layer_dir->segment], end = tape->segment[layer_dir->segment + 1];
-    const size_t products = wants_inputs(thread, layer_dir) && !has_table(layer_dir) ? end - first : 0;
+    const size_t inputs = sl_tape_inputs(tape, layer_dir->k), parts = sl_size_div_up(inputs, INPUTS_OF_TASK);
+    const size_t products = wants_inputs(thread, layer_dir) && !has_table(layer_dir) ? (end - first) * parts : 0;
     for (size_t task; (task = sl_task_next(&thread->tasks)) < sums + tokens + products;) {
         if (task < sums) {
             const size_t tile = task % tiles, from = gates * tile / tiles;
@@ -200,7 +206,8 @@ void sl_grad_sums(sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
             const size_t from = (task - sums) * TOKEN_COLUMNS;
             sum_tokens(thread, layer_dir, from, sl_size_min(TOKEN_COLUMNS, gates - from));
         } else {
-            make_inputs(thread, layer_dir, first + task - sums - tokens);
+            const size_t product = task - sums - tokens, from = product % parts * INPUTS_OF_TASK;
+            make_inputs(thread, layer_dir, first + product / parts, from, sl_size_min(INPUTS_OF_TASK, inputs - from));
         }
     }
     sl_task_end_phase(&thread->tasks);
