@@ -29,7 +29,7 @@ static sl_exit check_sizes(const sl_part_set *set)
     return SL_EXIT_OK;
 }
 
-/* A symbolic link to one of the parts' files, which would be replaced and then removed. */
+/* Refuse a link to one of the parts' files, which would be replaced and then removed. */
 static sl_exit check_link(const char *out)
 {
     const char *slash = strrchr(out, '/'), *name;
@@ -42,7 +42,7 @@ static sl_exit check_link(const char *out)
     return sl_report(SL_EXIT_USAGE, "%s: is a link to %s, which is a file of its parts; remove the link", out, found.path);
 }
 
-/* Symbolic links of OUT are kept, as any output keeps them. */
+/* Symbolic links of OUT are kept, and the permissions of a file that is replaced, as any output keeps them. */
 static sl_exit name_joined(const sl_part_set *set)
 {
     sl_resolved found;
@@ -50,7 +50,8 @@ static sl_exit name_joined(const sl_part_set *set)
     if (!path)
         return SL_EXIT_FAILURE;
     const int problem = sl_resolve(set->out, -1, &found);
-    const bool done = !problem && rename(path, found.path) == 0;
+    const bool is_ready = !problem && (!found.exists || chmod(path, found.about.st_mode & 0777) == 0);
+    const bool done = is_ready && rename(path, found.path) == 0;
     const sl_exit code = done ? SL_EXIT_OK
                               : sl_report(SL_EXIT_IO, "%s: %s is whole, but cannot get this name: %s; move it yourself", set->out,
                                           path, strerror(problem ? problem : errno));
