@@ -3,7 +3,7 @@
 #define SLUICE_CLI_TRAIN_DATA_DATASET_H
 
 #include "cli/cli_options.h"
-#include "cli/train/data/dataset_windows.h"
+#include "cli/train/series/dataset_windows.h"
 #include "cli/train/data/train_data.h"
 #include "cli/train/data/train_order.h"
 

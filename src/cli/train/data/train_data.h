@@ -5,7 +5,7 @@
 #include "cli/input/target_array.h"
 #include "cli/train/data/row_file.h"
 #include "cli/train/data/sample_weights.h"
-#include "cli/train/data/train_windows.h"
+#include "cli/train/series/train_windows.h"
 #include "program/report.h"
 #include "sluice.h"
 

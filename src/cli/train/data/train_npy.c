@@ -3,7 +3,7 @@
 
 #include "cli/digest.h"
 #include "cli/input/npy_array.h"
-#include "cli/train/data/whole_series.h"
+#include "cli/train/series/whole_series.h"
 
 #include <stdio.h>
 #include <stdlib.h>

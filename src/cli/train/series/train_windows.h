@@ -1,6 +1,6 @@
 /* Training data that are series: a row is a window, whose inputs overlap those of others in memory, or a whole series. */
-#ifndef SLUICE_CLI_TRAIN_DATA_TRAIN_WINDOWS_H
-#define SLUICE_CLI_TRAIN_DATA_TRAIN_WINDOWS_H
+#ifndef SLUICE_CLI_TRAIN_SERIES_TRAIN_WINDOWS_H
+#define SLUICE_CLI_TRAIN_SERIES_TRAIN_WINDOWS_H
 
 #include "cli/series/series_table.h"
 #include "cli/series/series_windows.h"

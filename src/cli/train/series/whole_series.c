@@ -1,4 +1,4 @@
-#include "cli/train/data/whole_series.h"
+#include "cli/train/series/whole_series.h"
 
 #include "base/size.h"
 

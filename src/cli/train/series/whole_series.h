@@ -1,6 +1,6 @@
 /* Training data that are whole series: which steps of them are rows. */
-#ifndef SLUICE_CLI_TRAIN_DATA_WHOLE_SERIES_H
-#define SLUICE_CLI_TRAIN_DATA_WHOLE_SERIES_H
+#ifndef SLUICE_CLI_TRAIN_SERIES_WHOLE_SERIES_H
+#define SLUICE_CLI_TRAIN_SERIES_WHOLE_SERIES_H
 
 #include "cli/train/data/train_data.h"
 

@@ -1,4 +1,4 @@
-#include "cli/train/data/train_windows.h"
+#include "cli/train/series/train_windows.h"
 
 #include "base/size.h"
 

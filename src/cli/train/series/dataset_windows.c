@@ -1,7 +1,7 @@
-#include "cli/train/data/dataset_windows.h"
+#include "cli/train/series/dataset_windows.h"
 
 #include "cli/train/data/train_order.h"
-#include "cli/train/data/whole_series.h"
+#include "cli/train/series/whole_series.h"
 
 #include <stdlib.h>
 #include <string.h>

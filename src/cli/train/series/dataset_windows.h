@@ -1,6 +1,6 @@
 /* Training and validation rows that are windows of series: the steps of a dataset that are others than those of other rows. */
-#ifndef SLUICE_CLI_TRAIN_DATA_DATASET_WINDOWS_H
-#define SLUICE_CLI_TRAIN_DATA_DATASET_WINDOWS_H
+#ifndef SLUICE_CLI_TRAIN_SERIES_DATASET_WINDOWS_H
+#define SLUICE_CLI_TRAIN_SERIES_DATASET_WINDOWS_H
 
 #include "cli/cli_options.h"
 #include "cli/series/scaling.h"
