@@ -118,8 +118,8 @@ def read_series(described):
 
 def series_text(window, hop, horizons, inputs, targets, quantiles, scaling):
     """What read_series reads, as the program writes it."""
-    said = {"version": 1, "window": window, "hop": hop, "horizons": horizons, "inputs": inputs, "targets": targets, "quantiles": quantiles,
-            "scaling": scaling}
+    said = {"version": 1, "window": window, "hop": hop, "horizons": horizons, "inputs": inputs, "targets": targets,
+            "quantiles": quantiles, "scaling": scaling}
     return json.dumps(said, separators=(",", ":"))
 
 
@@ -140,9 +140,9 @@ def inputs_of(series, said):
 class SeriesWindows:
     """Windows of series, one behind the other in memory, as a trainer's rows, with their targets.
 
-    values: float32 [S][width], the numbers of a step side by side; a model reads the first columns of each. starts: the first step of each series,
-    and S behind them. targets: the columns whose values `horizons`, first and last, steps behind a window's last one are its targets.
-    weights: float32 [S] of steps, or None; that of a window is the mean of those of its targets' steps.
+    values: float32 [S][width], the numbers of a step side by side; a model reads the first columns of each. starts: the first step of each
+    series, and S behind them. targets: the columns whose values `horizons`, first and last, steps behind a window's last one are its
+    targets. weights: float32 [S] of steps, or None; that of a window is the mean of those of its targets' steps.
     """
 
     def __init__(self, values, starts, window, hop, horizons, targets, weights=None):
@@ -184,14 +184,16 @@ class SeriesWindows:
     def targets(self, rows):
         """No labels, and values [n][horizons * targets]."""
         steps = self.begins[rows, np.newaxis] + self.window - 1 + np.arange(self.horizons[0], self.horizons[1] + 1)
-        return None, self.values[steps[..., np.newaxis], self.target_columns].reshape(len(steps), steps.shape[1] * len(self.target_columns))
+        values = self.values[steps[..., np.newaxis], self.target_columns]
+        return None, values.reshape(len(steps), steps.shape[1] * len(self.target_columns))
 
     def batch(self, rows, own):
         """Fields of a sluice_batch of some rows, where they lie; own: those of them that this rank computes."""
         between = self.values.strides[0] // F32.itemsize
         weighed = {} if self.weights is None else {"sample_weights": self.weights[rows[own]]}
-        return weighed | {"x": self.values, "x_offsets": self.begins[rows[own]].astype(U64) * U64.type(between), "x_step_stride": between,
-                "lengths": self.lengths[rows], "rows": len(rows), "steps": self.window}
+        offsets = self.begins[rows[own]].astype(U64) * U64.type(between)
+        return weighed | {"x": self.values, "x_offsets": offsets, "x_step_stride": between, "lengths": self.lengths[rows], "rows": len(rows),
+                          "steps": self.window}
 
     def split(self, lengths):
         """(rows all of whose steps lie in the first `lengths` steps of each series, rows all of whose targets lie behind these)."""

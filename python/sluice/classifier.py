@@ -104,9 +104,10 @@ class Classifier(Estimator):
         if exchange is not None:
             check_ranks(exchange, options, [sequences.values, sequences.lengths, numbers, weights])
         exchange = exchange or ALONE
-        shape = {"inputs": sequences.inputs or options["embedding"], "directions": 2 if options["bidirectional"] else 1, "classes": len(classes),
-                 "vocabulary": 0 if vocabulary is None else rows_of_embedding(vocabulary)}
-        loss = {"label_smoothing": options["label_smoothing"], "class_weights": class_weights_of(options["class_weight"], classes, counts)}
+        shape = {"inputs": sequences.inputs or options["embedding"], "directions": 2 if options["bidirectional"] else 1,
+                 "classes": len(classes), "vocabulary": 0 if vocabulary is None else rows_of_embedding(vocabulary)}
+        loss = {"label_smoothing": options["label_smoothing"],
+                "class_weights": class_weights_of(options["class_weight"], classes, counts)}
         trainer = make_trainer(options, shape, loss, random, exchange, class_names_of(classes))
         content, reports = train(trainer, LabelledSequences(sequences, numbers, weights), kept, held, options, random, exchange)
         self.model_ = load(content, threads=options["threads"])
