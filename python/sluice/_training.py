@@ -13,9 +13,8 @@ from sluice import _core
 from sluice._errors import ArgumentError, DataError
 from sluice._model import INITIALIZERS
 from sluice._network import Info
-from sluice.ranks import Exchange, cut
+from sluice.ranks import cut
 
-ALONE = Exchange(0, 1, None)
 OF_ONE_RANK = ("threads", "callback", "verbose")  # which ranks may have each as they like
 POOL = 16  # batches whose rows are sorted by length together
 

@@ -13,8 +13,8 @@ from sluice._estimator import Estimator, check_options, random_of, weights_of
 from sluice._model import load
 from sluice._network import Info
 from sluice._sequences import LabelledSequences, are_strings, read_sequences, rows_of, rows_of_embedding, vocabulary_of
-from sluice._training import ALONE, check_ranks, make_trainer, sorted_batches, split_rows, train
-from sluice.ranks import Exchange
+from sluice._training import check_ranks, make_trainer, sorted_batches, split_rows, train
+from sluice.ranks import ALONE, Exchange
 
 Rows = ArrayLike | Sequence[ArrayLike]
 PREDICTED_ROWS = 1024  # of a batch

@@ -17,8 +17,8 @@ from sluice._model import Model, engine_options
 from sluice._network import Info
 from sluice._scaling import add_layers, find_scaling, invert, scale
 from sluice._series import SCALINGS, SeriesWindows, array_of, names_of, series_text, take_columns
-from sluice._training import ALONE, check_ranks, make_trainer, train
-from sluice.ranks import Exchange
+from sluice._training import check_ranks, make_trainer, train
+from sluice.ranks import ALONE, Exchange
 
 LOSSES = {"squared": 1, "absolute": 2, "huber": 3, "quantile": 4}  # sluice_loss_kind
 MAX_QUANTILES = 64  # SLUICE_MAX_QUANTILES

@@ -7,9 +7,7 @@ import pytest
 
 import sluice
 from conftest import run_ranks, same_bits
-from sluice.ranks import Exchange, cut
-
-ALONE = Exchange(0, 1, None)
+from sluice.ranks import ALONE, Exchange, cut
 
 
 def tree_sum(vectors):
