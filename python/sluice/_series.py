@@ -142,7 +142,7 @@ class SeriesWindows:
 
     values: float32 [S][width], the numbers of a step side by side; a model reads the first columns of each. starts: the first step of each
     series, and S behind them. targets: the columns whose values `horizons`, first and last, steps behind a window's last one are its
-    targets. weights: float32 [S] of steps, or None; that of a window is the mean of those of its targets' steps.
+    targets. weights: float32 [S] of steps, or None; a window has that of its first target's step.
     """
 
     def __init__(self, values, starts, window, hop, horizons, targets, weights=None):
@@ -156,7 +156,7 @@ class SeriesWindows:
         self.firsts = np.concatenate([[0], np.cumsum(counts)])
         self.begins = np.concatenate([start + hop * np.arange(count) for start, count in zip(starts, counts)]).astype(I64)
         self.lengths = np.broadcast_to(I64.type(window), len(self.begins))
-        self.weights = None if weights is None else self.mean_weights(weights)
+        self.weights = None if weights is None else weights[self.begins + window - 1 + horizons[0]]
 
     def __len__(self):
         return len(self.begins)
@@ -164,13 +164,6 @@ class SeriesWindows:
     def count(self, length):
         """Windows of the first steps of a series that have their inputs and targets in these."""
         return max(0, int(length) - self.window - self.horizons[1] + self.hop) // self.hop
-
-    def mean_weights(self, weights):
-        """float32 [N], of each window the mean of weights [S] over the steps of its targets."""
-        total = np.zeros(len(self))
-        for horizon in range(self.horizons[0], self.horizons[1] + 1):
-            total += weights[self.begins + self.window - 1 + horizon]
-        return (total / (self.horizons[1] - self.horizons[0] + 1)).astype(F32)
 
     def weighted(self, rows, purpose):
         """Those of some rows, if there are any, that have a weight above 0."""

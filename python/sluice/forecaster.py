@@ -98,9 +98,9 @@ class Forecaster(Estimator):
             which the columns are taken that are inputs or targets. Or several series, none of whose windows reaches into another: a list
             of such, or an array [N][T][I].
         :param y: None: the targets are columns of X.
-        :param sample_weight: [T] a weight of each step, 0 or more; of several series one such for each. That of a window is the mean of
-            those of its targets' steps; the loss is the weighted mean, and a window of weight 0 is left out. The scaling does not depend
-            on them. None: all 1.
+        :param sample_weight: [T] a weight of each step, 0 or more; of several series one such for each. A window has that of its first
+            target's step; the loss is the weighted mean, and a window of weight 0 is left out. The scaling does not depend on them. None:
+            all 1.
         :param exchange: with the other ranks, as of :meth:`sluice.Classifier.fit`.
         :returns: the forecaster.
         """
