@@ -118,8 +118,8 @@ def read_series(described):
 
 def series_text(window, hop, horizons, inputs, targets, quantiles, scaling):
     """What read_series reads, as the program writes it."""
-    said = {"version": 1, "window": window, "hop": hop, "horizons": horizons, "inputs": inputs, "targets": targets, "quantiles": quantiles,
-            "scaling": scaling}
+    said = {"version": 1, "window": window, "hop": hop, "horizons": horizons, "inputs": inputs, "targets": targets,
+            "quantiles": quantiles, "scaling": scaling}
     return json.dumps(said, separators=(",", ":"))
 
 
@@ -140,9 +140,9 @@ def inputs_of(series, said):
 class SeriesWindows:
     """Windows of series, one behind the other in memory, as a trainer's rows, with their targets.
 
-    values: float32 [S][width], the numbers of a step side by side; a model reads the first columns of each. starts: the first step of each series,
-    and S behind them. targets: the columns whose values `horizons`, first and last, steps behind a window's last one are its targets.
-    weights: float32 [S] of steps, or None; that of a window is the mean of those of its targets' steps.
+    values: float32 [S][width], the numbers of a step side by side; a model reads the first columns of each. starts: the first step of each
+    series, and S behind them. targets: the columns whose values `horizons`, first and last, steps behind a window's last one are its
+    targets. weights: float32 [S] of steps, or None; a window has that of its first target's step.
     """
 
     def __init__(self, values, starts, window, hop, horizons, targets, weights=None):
@@ -156,7 +156,7 @@ class SeriesWindows:
         self.firsts = np.concatenate([[0], np.cumsum(counts)])
         self.begins = np.concatenate([start + hop * np.arange(count) for start, count in zip(starts, counts)]).astype(I64)
         self.lengths = np.broadcast_to(I64.type(window), len(self.begins))
-        self.weights = None if weights is None else self.mean_weights(weights)
+        self.weights = None if weights is None else weights[self.begins + window - 1 + horizons[0]]
 
     def __len__(self):
         return len(self.begins)
@@ -164,13 +164,6 @@ class SeriesWindows:
     def count(self, length):
         """Windows of the first steps of a series that have their inputs and targets in these."""
         return max(0, int(length) - self.window - self.horizons[1] + self.hop) // self.hop
-
-    def mean_weights(self, weights):
-        """float32 [N], of each window the mean of weights [S] over the steps of its targets."""
-        total = np.zeros(len(self))
-        for horizon in range(self.horizons[0], self.horizons[1] + 1):
-            total += weights[self.begins + self.window - 1 + horizon]
-        return (total / (self.horizons[1] - self.horizons[0] + 1)).astype(F32)
 
     def weighted(self, rows, purpose):
         """Those of some rows, if there are any, that have a weight above 0."""
@@ -184,14 +177,16 @@ class SeriesWindows:
     def targets(self, rows):
         """No labels, and values [n][horizons * targets]."""
         steps = self.begins[rows, np.newaxis] + self.window - 1 + np.arange(self.horizons[0], self.horizons[1] + 1)
-        return None, self.values[steps[..., np.newaxis], self.target_columns].reshape(len(steps), steps.shape[1] * len(self.target_columns))
+        values = self.values[steps[..., np.newaxis], self.target_columns]
+        return None, values.reshape(len(steps), steps.shape[1] * len(self.target_columns))
 
     def batch(self, rows, own):
         """Fields of a sluice_batch of some rows, where they lie; own: those of them that this rank computes."""
         between = self.values.strides[0] // F32.itemsize
         weighed = {} if self.weights is None else {"sample_weights": self.weights[rows[own]]}
-        return weighed | {"x": self.values, "x_offsets": self.begins[rows[own]].astype(U64) * U64.type(between), "x_step_stride": between,
-                "lengths": self.lengths[rows], "rows": len(rows), "steps": self.window}
+        offsets = self.begins[rows[own]].astype(U64) * U64.type(between)
+        return weighed | {"x": self.values, "x_offsets": offsets, "x_step_stride": between, "lengths": self.lengths[rows], "rows": len(rows),
+                          "steps": self.window}
 
     def split(self, lengths):
         """(rows all of whose steps lie in the first `lengths` steps of each series, rows all of whose targets lie behind these)."""

@@ -11,7 +11,7 @@ import torch
 import torch.distributed
 
 from sluice._errors import ArgumentError, DataError
-from sluice.ranks import Exchange
+from sluice.ranks import ALONE, Exchange
 
 _Shard = TypeVar("_Shard")
 
@@ -61,7 +61,7 @@ def sum_gradients(module: torch.nn.Module, shards: Sequence[_Shard], loss_of: Ca
     Parameters are float32 on the CPU, and the same on all ranks: made from one seed, and changed alike since. One that a shard's loss does
     not depend on has a gradient of zeros from it. Where an exception leaves loss_of on one rank, all raise one.
     """
-    exchange = exchange or Exchange(0, 1, None)
+    exchange = exchange or ALONE
     parameters = [p for p in module.parameters() if p.requires_grad]
     for p in parameters:
         if p.dtype != torch.float32 or p.device.type != "cpu":

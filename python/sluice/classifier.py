@@ -13,8 +13,8 @@ from sluice._estimator import Estimator, check_options, random_of, weights_of
 from sluice._model import load
 from sluice._network import Info
 from sluice._sequences import LabelledSequences, are_strings, read_sequences, rows_of, rows_of_embedding, vocabulary_of
-from sluice._training import ALONE, check_ranks, make_trainer, sorted_batches, split_rows, train
-from sluice.ranks import Exchange
+from sluice._training import check_ranks, make_trainer, sorted_batches, split_rows, train
+from sluice.ranks import ALONE, Exchange
 
 Rows = ArrayLike | Sequence[ArrayLike]
 PREDICTED_ROWS = 1024  # of a batch
@@ -104,9 +104,10 @@ class Classifier(Estimator):
         if exchange is not None:
             check_ranks(exchange, options, [sequences.values, sequences.lengths, numbers, weights])
         exchange = exchange or ALONE
-        shape = {"inputs": sequences.inputs or options["embedding"], "directions": 2 if options["bidirectional"] else 1, "classes": len(classes),
-                 "vocabulary": 0 if vocabulary is None else rows_of_embedding(vocabulary)}
-        loss = {"label_smoothing": options["label_smoothing"], "class_weights": class_weights_of(options["class_weight"], classes, counts)}
+        shape = {"inputs": sequences.inputs or options["embedding"], "directions": 2 if options["bidirectional"] else 1,
+                 "classes": len(classes), "vocabulary": 0 if vocabulary is None else rows_of_embedding(vocabulary)}
+        loss = {"label_smoothing": options["label_smoothing"],
+                "class_weights": class_weights_of(options["class_weight"], classes, counts)}
         trainer = make_trainer(options, shape, loss, random, exchange, class_names_of(classes))
         content, reports = train(trainer, LabelledSequences(sequences, numbers, weights), kept, held, options, random, exchange)
         self.model_ = load(content, threads=options["threads"])

@@ -17,8 +17,8 @@ from sluice._model import Model, engine_options
 from sluice._network import Info
 from sluice._scaling import add_layers, find_scaling, invert, scale
 from sluice._series import SCALINGS, SeriesWindows, array_of, names_of, series_text, take_columns
-from sluice._training import ALONE, check_ranks, make_trainer, train
-from sluice.ranks import Exchange
+from sluice._training import check_ranks, make_trainer, train
+from sluice.ranks import ALONE, Exchange
 
 LOSSES = {"squared": 1, "absolute": 2, "huber": 3, "quantile": 4}  # sluice_loss_kind
 MAX_QUANTILES = 64  # SLUICE_MAX_QUANTILES
@@ -35,13 +35,15 @@ class Forecaster(Estimator):
     :param columns: the columns that are inputs; None: all. :param hop: steps from the beginning of a window to that of the next.
     :param scaling: "standardize", each column to mean 0 and deviation 1, "normalize", to least 0 and most 1, or "none". The model has it
         as layers, and takes and gives numbers in the units of the data.
-    :param loss: "squared", of forecasts of the mean; "absolute", of the median; "huber", squared up to an error of ``delta`` and linear beyond,
-        which outliers move less; "quantile", with a forecast for each of ``quantiles``, numbers above 0 and below 1. Of scaled numbers.
+    :param loss: "squared", of forecasts of the mean; "absolute", of the median; "huber", squared up to an error of ``delta`` and linear
+        beyond, which outliers move less; "quantile", with a forecast for each of ``quantiles``, numbers above 0 and below 1. Of scaled
+        numbers.
     :param delta: of the loss "huber". :param quantiles: of the loss "quantile".
     :param hidden: units of each layer. :param layers: LSTM layers. :param dropout: probability with which outputs between layers are set
         to zero in training. :param epochs: passes over the windows, at most. :param batch_size: windows of an update.
-        :param shards: parts into which these are cut, which decide the last bits of what is learned, and how many ranks can share the work of
-        :meth:`fit`. :param rate: learning rate of Adam. :param weight_decay: L2 penalty. :param clip: the norm to which a larger gradient is scaled down; None: none.
+        :param shards: parts into which these are cut, which decide the last bits of what is learned, and how many ranks can share the
+        work of :meth:`fit`. :param rate: learning rate of Adam. :param weight_decay: L2 penalty. :param clip: the norm to which a larger
+        gradient is scaled down; None: none.
     :param early_stopping: hold out the last ``validation_fraction`` of each series, no step of which training then sees, keep the epoch of
         the least loss of the forecasts of it, and end when ``patience`` epochs have not lowered that.
     :param threads: of training and prediction; None: the library's default. No result depends on it.
@@ -57,7 +59,8 @@ class Forecaster(Estimator):
                  hop: int = 1, scaling: Literal["standardize", "normalize", "none"] = "standardize",
                  loss: Literal["squared", "absolute", "huber", "quantile"] = "squared", delta: float = 1.0,
                  quantiles: Sequence[float] = (0.1, 0.5, 0.9), hidden: int = 64, layers: int = 1, dropout: float = 0.0,
-                 epochs: int = 20, batch_size: int = 32, shards: int = 1, rate: float = 1e-3, weight_decay: float = 0.0, clip: float | None = 1.0,
+                 epochs: int = 20, batch_size: int = 32, shards: int = 1, rate: float = 1e-3, weight_decay: float = 0.0,
+                 clip: float | None = 1.0,
                  early_stopping: bool = False, validation_fraction: float = 0.1, patience: int = 5, threads: int | None = None,
                  random_state: int | np.random.RandomState | None = None, callback: Callable[[Info], Any] | None = None,
                  verbose: bool = False) -> None:
@@ -87,15 +90,16 @@ class Forecaster(Estimator):
         self.callback = callback
         self.verbose = verbose
 
-    def fit(self, X: Any, y: None = None, sample_weight: ArrayLike | Sequence[ArrayLike] | None = None, *, exchange: Exchange | None = None) -> Self:
+    def fit(self, X: Any, y: None = None, sample_weight: ArrayLike | Sequence[ArrayLike] | None = None, *,
+            exchange: Exchange | None = None) -> Self:
         """Learn to forecast series, anew.
 
         :param X: a series: an array [T][I], or [T] of one column; or a table, that is a mapping, a structured array or a DataFrame, of
             which the columns are taken that are inputs or targets. Or several series, none of whose windows reaches into another: a list
             of such, or an array [N][T][I].
         :param y: None: the targets are columns of X.
-        :param sample_weight: [T] a weight of each step, 0 or more; of several series one such for each. That of a window is the mean of those of
-            its targets' steps; the loss is the weighted mean, and a window of weight 0 is left out. The scaling does not depend on them. None:
+        :param sample_weight: [T] a weight of each step, 0 or more; of several series one such for each. A window has that of its first
+            target's step; the loss is the weighted mean, and a window of weight 0 is left out. The scaling does not depend on them. None:
             all 1.
         :param exchange: with the other ranks, as of :meth:`sluice.Classifier.fit`.
         :returns: the forecaster.
@@ -129,8 +133,8 @@ class Forecaster(Estimator):
         model = _core.Model.load(content)
         if scalings is not None:
             model = add_layers(model, *scalings)
-        model.set_series(series_text(data.window, data.hop, horizons, list(map(name_of, inputs)), list(map(name_of, targets)), quantiles.tolist(),
-                                     options["scaling"]))
+        model.set_series(series_text(data.window, data.hop, horizons, list(map(name_of, inputs)), list(map(name_of, targets)),
+                                     quantiles.tolist(), options["scaling"]))
         self.model_ = Model(model, engine_options(threads=options["threads"]))
         self.columns_ = inputs
         self.target_ = targets
@@ -150,9 +154,9 @@ class Forecaster(Estimator):
         return forecasts if are_several else forecasts[0]
 
     def score(self, X: Any, y: None = None, sample_weight: ArrayLike | Sequence[ArrayLike] | None = None) -> float:
-        """The coefficient of determination R² of the forecasts of a series, or of several together, the mean of those of each output: 1 where
-        all are right, 0 where they are as good as the mean of what came. Of quantiles D², which compares the quantile loss with that of the
-        quantiles of what came.
+        """The coefficient of determination R² of the forecasts of a series, or of several together, the mean of those of each output:
+        1 where all are right, 0 where they are as good as the mean of what came. Of quantiles D², which compares the quantile loss with
+        that of the quantiles of what came.
 
         :param X: as of fit. :param y: None. :param sample_weight: as of fit.
         """
@@ -162,8 +166,9 @@ class Forecaster(Estimator):
         counted = data.weighted(np.arange(len(data)), "score")
         found = [self.model_.forecast(data.values[start:end, :len(self.columns_)])[:count]
                  for start, end, count in zip(data.starts, data.starts[1:], np.diff(data.firsts)) if count]
-        return score_of(data.targets(counted)[1].astype(np.float64), np.concatenate(found)[counted].astype(np.float64),
-                        np.ones(len(counted)) if data.weights is None else data.weights[counted].astype(np.float64), np.array(said.quantiles))
+        weights = np.ones(len(counted)) if data.weights is None else data.weights[counted].astype(np.float64)
+        return score_of(data.targets(counted)[1].astype(np.float64), np.concatenate(found)[counted].astype(np.float64), weights,
+                        np.array(said.quantiles))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a file, with which ``sluice run`` and ``sluice evaluate`` forecast from tables, as :func:`sluice.load` and
@@ -204,21 +209,25 @@ def quantiles_of(options):
 
 
 def score_of(truth, found, weights, quantiles):
-    """The mean over all outputs of how much less their loss is than that of the best constant, squared error or of quantiles [Q]; truth is [N][K],
-    found has Q numbers, or one, for each of it, weights are [N]."""
+    """The mean over all outputs of the share of the best constant's loss, squared or of quantiles [Q], that theirs is less by; truth is
+    [N][K], found has Q numbers, or one, for each of it, weights are [N]."""
     truth = truth[..., np.newaxis]
     found = found.reshape(*truth.shape[:2], -1)
     if len(quantiles):
         constant = np.stack([weighted_quantiles(column, weights, quantiles) for column in truth[..., 0].T])
     else:
         constant = np.average(truth, axis=0, weights=weights)
-    losses, most = (np.tensordot(weights, np.maximum(quantiles * errors, (quantiles - 1) * errors) if len(quantiles) else errors * errors, 1)
-                    for errors in (truth - found, truth - constant))
+
+    def sum_losses(errors):
+        losses = np.maximum(quantiles * errors, (quantiles - 1) * errors) if len(quantiles) else errors * errors
+        return np.tensordot(weights, losses, 1)
+
+    losses, most = sum_losses(truth - found), sum_losses(truth - constant)
     return float(np.where(most > 0, 1 - losses / np.where(most > 0, most, 1), losses == 0).mean())
 
 
 def weighted_quantiles(values, weights, quantiles):
-    """Those of values [N] at or below which lies a share `quantiles` of the weights at least: no other constants have a smaller quantile loss."""
+    """The least of values [N] at or below which lies a share `quantiles` of the weights: no other constants have a smaller loss."""
     order = np.argsort(values)
     shares = np.cumsum(weights[order])
     return values[order[np.searchsorted(shares, quantiles * shares[-1])]]
@@ -252,7 +261,7 @@ def join_weights(sample_weight, parts, are_several):
     if not are_several:
         return weights_of(sample_weight, len(parts[0]), "step")
     if len(sample_weight) != len(parts):
-        raise ArgumentError(f"sample_weight: {len(sample_weight)} elements for {len(parts)} series; expected weights of the steps of each")
+        raise ArgumentError(f"sample_weight: {len(sample_weight)} elements for {len(parts)} series; expected the weights of each one's steps")
     return np.concatenate([weights_of(each, len(part), "step", f"sample_weight: series {n}")
                            for n, (each, part) in enumerate(zip(sample_weight, parts))])
 
@@ -290,8 +299,8 @@ def read_data(X, sample_weight, options, horizons):
 
 
 def scale_data(kind, data, lengths, inputs, each):
-    """Scale data by what is found in the first `lengths` steps of each series; the scalings of the model's inputs and of its outputs, of which
-    each target has `each`."""
+    """Scale data by what is found in the first `lengths` steps of each series; the scalings of the model's inputs and of its outputs, of
+    which each target has `each`."""
     forward = find_scaling(kind, [data.values[start:start + length] for start, length in zip(data.starts, lengths)])
     outputs = np.tile(np.repeat(data.target_columns, each), data.horizons[1] - data.horizons[0] + 1)
     back = invert(*(array[outputs] for array in forward))

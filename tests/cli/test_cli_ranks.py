@@ -391,8 +391,8 @@ def check_run_refused(cli):
     cli.check(shown.startswith(b"Usage: sluice-mpi run MODEL"), f"the help names the program: {shown[:60]}")
     cli.check(end(begin(2, *numbers, "--shard", "1/2", directory=directory))[0] == USAGE, "--shard is the ranks' own")
     other = Network(SEED + 1, 3, 9, classes=4).write(cli.path("other.st"))
-    for line, found in ((["run", [numbers[1], other], *numbers[2:]], "another model"), ([*text[:4], [text[4], cli.path("x.npy")], *text[5:]], "another input"),
-                        ([*text, "--top", [1, 2]], "other options"), ([*text[:-1], ["a.tsv", "b.tsv"]], "other outputs")):
+    for line, found in ((["run", [numbers[1], other], *numbers[2:]], "another model"),
+                        ([*text[:4], [text[4], cli.path("x.npy")], *text[5:]], "another input"), ([*text, "--top", [1, 2]], "other options"), ([*text[:-1], ["a.tsv", "b.tsv"]], "other outputs")):
         code, said = end(begin(2, *line, directory=directory))
         cli.check(code == USAGE and len(said) == 1 and "rank 1: " in said[0] and found in said[0], f"{found}: {code} {said}")
     cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")

@@ -326,9 +326,10 @@ def check_windows(cli):
     result = finish(SOURCE / "perf" / "windows", "--steps", "300", "--memory-steps", "400", "--repetitions", "1", text=True,
                     env=environment(SLUICE_BUILD=str(BUILD)))
     lines = [line.split()[0] + " " + line.split()[2] for line in result.stdout.splitlines()]
-    cli.check(result.returncode == OK and lines == ["train windows/s", "run windows/s", "train MB", "run MB"], f"two figures of each command: {result}")
+    cli.check(result.returncode == OK and lines == ["train windows/s", "run windows/s", "train MB", "run MB"],
+              f"two figures of each command: {result}")
     result = finish(SOURCE / "perf" / "windows", "--steps", "60", text=True, env=environment(SLUICE_BUILD=str(BUILD)))
-    cli.check(result.returncode == USAGE and "--steps: expected more than 60" in result.stderr, f"a series without a window: {result}")
+    cli.check(result.returncode == USAGE and "--steps: expected more than 60" in result.stderr, f"no window: {result}")
 
 
 if __name__ == "__main__":
