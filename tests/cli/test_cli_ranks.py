@@ -23,6 +23,7 @@ from support.cli import (DATA, FAILURE, INTERRUPTED, IO, LETTERS, NO_INPUT, Netw
 RANKS = BUILD / "src" / "mpi" / "sluice-mpi"
 DEEP = os.environ.get("SLUICE_TEST_DEPTH") == "all"
 SEED = int(os.environ.get("SLUICE_TEST_SEED", "16"))
+SOON = 60  # seconds, by which one knows ranks that wait for ever; on a machine that does nothing else all end within ten
 
 
 def begin(ranks, *words, directory, program=(RANKS,), **settings):
@@ -188,7 +189,7 @@ def check_signals(cli):
         code, said = end(process)
         stopped += code == INTERRUPTED
         cli.check(code == OK or (code == INTERRUPTED and len(said) == 1 and "--resume c.st" in said[0]), f"{kind}: {code} {said}")
-        cli.check(time.monotonic() - started < 10, f"{kind}: all end soon")
+        cli.check(time.monotonic() - started < SOON, f"{kind}: all end")
         go_on(cli, kind, shards, directory, f"{kind} after a signal")
     cli.check(stopped > 0, "runs were interrupted")
 
@@ -216,7 +217,7 @@ def check_early_signals(cli):
         started = time.monotonic()
         code, said = end(process)
         cli.check(code in (OK, INTERRUPTED) and len(said) == (code == INTERRUPTED), f"an early signal: {code} {said}")
-        cli.check(time.monotonic() - started < 10, "all end within 10 s of an early signal")
+        cli.check(time.monotonic() - started < SOON, "all end after an early signal")
 
 
 def check_files(cli):
@@ -331,7 +332,7 @@ def check_killed(cli):
         pids = send_later(process, directory, source, signal.SIGKILL)
         started = time.monotonic()
         end(process)
-        cli.check(time.monotonic() - started < 10, f"{kind}: all end within 10 s of a kill")
+        cli.check(time.monotonic() - started < SOON, f"{kind}: all end after a kill")
         cli.check(wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids), 10), f"{kind}: no rank is left")
         go_on(cli, kind, shards, directory, f"{kind} after a kill")
 
