@@ -151,6 +151,14 @@ def check_same_bytes(cli):
                     cli.check(content == files[name], f"{kind}, {shards} shards, {ranks} ranks of {threads}: {name} of one process")
 
 
+def check_pieces(cli):
+    """Messages of more bytes than MPI can count at a time, here by a program that counts up to 512."""
+    for kind, shards, ranks in (("text", 8, 3), ("pieces", 5, 2)):
+        directory = fresh(cli)
+        code, said = end(begin(ranks, *options(kinds(cli)[kind], shards), directory=directory, program=[RANKS.with_name("sluice-mpi-pieces")]))
+        cli.check(code == OK and not said and read_all(directory) == one_process(cli, kind, shards)[0], f"{kind} in pieces: {code} {said}")
+
+
 def go_on(cli, kind, shards, directory, what):
     """Resume on another number of ranks and compare."""
     code, said = end(begin(3, "train", "--resume", "c.st", *QUIET, directory=directory))
