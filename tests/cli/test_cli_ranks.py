@@ -157,6 +157,14 @@ def check_same_bytes(cli):
                     cli.check(content == files[name], f"{kind}, {shards} shards, {ranks} ranks of {threads}: {name} of one process")
 
 
+def check_pieces(cli):
+    """Messages of more bytes than MPI can count at a time, here by a program that counts up to 512."""
+    for kind, shards, ranks in (("text", 8, 3), ("pieces", 5, 2)):
+        directory = fresh(cli)
+        code, said = end(begin(ranks, *options(kinds(cli)[kind], shards), directory=directory, program=[RANKS.with_name("sluice-mpi-pieces")]))
+        cli.check(code == OK and not said and read_all(directory) == one_process(cli, kind, shards)[0], f"{kind} in pieces: {code} {said}")
+
+
 def go_on(cli, kind, shards, directory, what):
     """Resume on another number of ranks and compare."""
     code, said = end(begin(3, "train", "--resume", "c.st", *QUIET, directory=directory))
@@ -192,6 +200,28 @@ def check_signals(cli):
         cli.check(time.monotonic() - started < SOON, f"{kind}: all end")
         go_on(cli, kind, shards, directory, f"{kind} after a signal")
     cli.check(stopped > 0, "runs were interrupted")
+
+
+def check_signal_in_batch(cli):
+    """A signal to one rank between two parts of a batch: all stop before the same part, for the checkpoint needs the states of all."""
+    source = random.Random(SEED + 4)
+    cli.npy("long.npy", (9, 600, 2), [source.uniform(-1, 1) for _ in range(9 * 1200)])
+    cli.npy("long-values.npy", (9, 600, 1), [source.uniform(-1, 1) for _ in range(9 * 600)])
+    words = ["train", "-i", cli.path("long.npy"), "--values", cli.path("long-values.npy"), "--truncate", 2, "--hidden", 4, "--batch", 9,
+             "--shards", 3, "--epochs", 3, "-o", "m.st", "--checkpoint", "c.st", "--checkpoint-every", 20, *QUIET]
+    directory = fresh(cli)
+    cli.check(sluice(*words, cwd=directory).returncode == OK, "one process")
+    whole = read_all(directory)
+    for rank in (0, 1, 2):
+        directory = fresh(cli)
+        process = begin(3, *words, directory=directory)
+        wait_until((directory / "c.st").exists)
+        os.kill(pids_of(process)[rank], signal.SIGTERM)
+        code, said = end(process)
+        piece = re.search(rb'"piece":(\d+)', (directory / "c.st").read_bytes())
+        cli.check(code == INTERRUPTED and len(said) == 1 and "--resume c.st" in said[0] and int(piece[1]) > 0, f"{code} {said} {piece}")
+        code, said = end(begin(2, "train", "--resume", "c.st", *QUIET, directory=directory))
+        cli.check(code == OK and not said and read_all(directory) == whole, f"the bytes of an unbroken run: {code} {said}")
 
 
 def catches(pid, number):

@@ -38,6 +38,7 @@ static const struct field {
     kind kind;
     size_t at;                     /* offset in sl_checkpoint_options */
     const char *(*name)(unsigned); /* of WORD: of a value of the enum, NULL past the last */
+    bool is_second;                /* in the second format alone */
 } fields[] = {
     {"optimizer", WORD, offsetof(sl_checkpoint_options, options.optimizer), name_optimizer},
     {"rate", REAL, offsetof(sl_checkpoint_options, options.rate)},
@@ -58,14 +59,13 @@ static const struct field {
     {"seed", COUNT, offsetof(sl_checkpoint_options, options.seed)},
     {"recompute", SIZE, offsetof(sl_checkpoint_options, options.recompute)},
     {"step", COUNT, offsetof(sl_checkpoint_options, step)},
-    /* Of the second format alone: */
-    {"shards", SIZE, offsetof(sl_checkpoint_options, options.shards)},
-    {"delta", REAL, offsetof(sl_checkpoint_options, options.delta)},
-    {"quantiles", SIZE, offsetof(sl_checkpoint_options, options.quantile_count)},
-    {"first_trained", SIZE, offsetof(sl_checkpoint_options, options.first_trained)},
-    {"rate_factor", REAL, offsetof(sl_checkpoint_options, rate_factor)},
+    {"shards", SIZE, offsetof(sl_checkpoint_options, options.shards), .is_second = true},
+    {"delta", REAL, offsetof(sl_checkpoint_options, options.delta), .is_second = true},
+    {"quantiles", SIZE, offsetof(sl_checkpoint_options, options.quantile_count), .is_second = true},
+    {"first_trained", SIZE, offsetof(sl_checkpoint_options, options.first_trained), .is_second = true},
+    {"rate_factor", REAL, offsetof(sl_checkpoint_options, rate_factor), .is_second = true},
 };
-enum { SECOND_FIELDS = sizeof fields / sizeof fields[0], FIELDS = SECOND_FIELDS - 5 };
+enum { FIELDS = sizeof fields / sizeof fields[0] };
 
 typedef struct spelling {
     char text[64];
@@ -175,8 +175,9 @@ void sl_checkpoint_options_put(sl_writer *writer, const sl_checkpoint_options *o
     const sluice_trainer_options *of = &options->options;
     const bool is_second = of->shards > 1 || of->loss > SLUICE_LOSS_SQUARED_ERROR || of->first_trained || options->rate_factor != 1;
     sl_writer_put_metadata(writer, format_key, is_second ? second_format_value : format_value);
-    for (size_t k = 0; k < (is_second ? SECOND_FIELDS : FIELDS); k++)
-        sl_writer_put_metadata(writer, fields[k].key, format_field(&fields[k], options).text);
+    for (size_t k = 0; k < FIELDS; k++)
+        if (is_second || !fields[k].is_second)
+            sl_writer_put_metadata(writer, fields[k].key, format_field(&fields[k], options).text);
 }
 
 sluice_status sl_checkpoint_options_read(const sl_tensor_source *source, sl_checkpoint_options *options, sluice_error *error)
@@ -189,7 +190,8 @@ sluice_status sl_checkpoint_options_read(const sl_tensor_source *source, sl_chec
                        "%s: expected a checkpoint, whose metadata have \"%s\" as \"%s\", found %s%.80s%s", source->input.name,
                        format_key, format_value, format ? "\"" : "none", format ? format : "", format ? "\"" : "");
     sluice_status status = SLUICE_STATUS_OK;
-    for (size_t k = 0; !status && k < (is_second ? SECOND_FIELDS : FIELDS); k++)
-        status = read_entry(source, &fields[k], options, error);
+    for (size_t k = 0; !status && k < FIELDS; k++)
+        if (is_second || !fields[k].is_second)
+            status = read_entry(source, &fields[k], options, error);
     return status;
 }

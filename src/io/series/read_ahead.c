@@ -2,11 +2,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/system/background_thread.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -41,17 +40,6 @@ static void *run(void *ahead_)
     return NULL;
 }
 
-/* Signals are for the threads of the caller. */
-static int start_thread(sl_read_ahead *ahead)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int problem = pthread_create(&ahead->thread, NULL, run, ahead);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return problem;
-}
-
 sluice_status sl_read_ahead_start(sl_read_ahead_fill *fill, void *context, void *const slots[SL_READ_AHEAD_SLOTS],
                                   sl_read_ahead **ahead, sluice_error *error)
 {
@@ -64,7 +52,7 @@ sluice_status sl_read_ahead_start(sl_read_ahead_fill *fill, void *context, void 
     memcpy(made->slots, slots, sizeof made->slots);
     sem_init(&made->empty, 0, SL_READ_AHEAD_SLOTS);
     sem_init(&made->filled, 0, 0);
-    const int problem = start_thread(made);
+    const int problem = sl_background_thread_start(&made->thread, run, made);
     if (problem) {
         sl_free(made);
         return sl_fail(error, SLUICE_STATUS_NO_MEMORY,

@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "program/report.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,10 @@ sl_exit sl_group_install(const sluice_exchange *exchange, unsigned sharing)
     group.exchange = exchange;
     group.sharing = sharing;
     group.statements = calloc(exchange->ranks, sizeof *group.statements);
-    if (!group.statements || (exchange->rank && !freopen("/dev/null", "w", stdout)))
+    if (!group.statements)
         return sl_report_memory("what the ranks exchange");
+    if (exchange->rank && !freopen("/dev/null", "w", stdout))
+        return sl_report(SL_EXIT_IO, "/dev/null: cannot be opened: %s; make the device", strerror(errno));
     sl_report_hold(exchange->rank == 0);
     return SL_EXIT_OK;
 }

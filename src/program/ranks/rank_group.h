@@ -12,7 +12,7 @@
 
 /** Be one of the ranks of an exchange; call it before anything is reported. NULL: alone. `sharing`: how many ranks, with this one, run
  *  on the same CPUs. From then on messages wait until the ranks agree on an exit code (sl_report_hold), and what ranks other than the
- *  first print on standard output is dropped. SL_EXIT_FAILURE, reported: out of memory. */
+ *  first print on standard output is dropped. Reported: SL_EXIT_FAILURE, out of memory; SL_EXIT_IO, there is no /dev/null. */
 sl_exit sl_group_install(const sluice_exchange *exchange, unsigned sharing);
 
 /** The exchange; NULL: alone. */

@@ -2,11 +2,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/system/background_thread.h"
 #include "engine/schedule/limits.h"
 #include "model/model.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 
 /* Elements of the gradient that are exchanged together. */
@@ -92,16 +91,11 @@ static void *run_thread(void *context)
     return NULL;
 }
 
-/* Signals are the program's, whose handlers may count on its own threads. */
 static bool start_thread(sl_gradient_exchange *exchange)
 {
-    sigset_t all, before;
     pthread_mutex_init(&exchange->lock, NULL);
     pthread_cond_init(&exchange->changed, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    exchange->has_thread = pthread_create(&exchange->thread, NULL, run_thread, exchange) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    exchange->has_thread = sl_background_thread_start(&exchange->thread, run_thread, exchange) == 0;
     if (!exchange->has_thread) {
         pthread_cond_destroy(&exchange->changed);
         pthread_mutex_destroy(&exchange->lock);

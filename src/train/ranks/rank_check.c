@@ -134,6 +134,9 @@ sluice_status sluice_trainer_set_exchange(sluice_trainer *trainer, const sluice_
     sluice_exchange known;
     sl_ranks *made = NULL;
     sluice_status status = sl_exchange_take(&known, exchange, "sluice_trainer_set_exchange", error);
+    const bool is_alone = trainer->ranks && trainer->ranks->exchange.ranks == 1;
+    if (!status && known.ranks == 1 && is_alone) /* nothing is exchanged, and all that shards need is there */
+        return SLUICE_STATUS_OK;
     if (!status && (known.ranks > 1 || trainer->options.shards > 1))
         status = join(trainer, &known, &made, error);
     if (status) {

@@ -114,9 +114,11 @@ static sluice_status count(const sluice_trainer *trainer, const sl_train_call *c
     sluice_status status = check_slots(&call->given, error);
     if (status)
         shift_row(error, first_row(ranks));
+    sl_train_call counted = *call;
+    counted.given.h0 = counted.given.c0 = NULL; /* which would be copied, and say nothing of targets */
     for (size_t shard = ranks->first; !status && shard < ranks->end; shard++) {
         sl_train_call part;
-        status = begin_part(trainer, call, shard, &part, error);
+        status = begin_part(trainer, &counted, shard, &part, error);
         if (!status)
             status = sl_train_count(trainer, &part, error);
         if (status)
