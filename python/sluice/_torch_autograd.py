@@ -35,9 +35,10 @@ class Recorded(torch.autograd.Function):
     def backward(ctx, *coming):
         ticket, batch_sizes, places, x, h0, c0, *weights = ctx.saved_tensors
         needed = ctx.needs_input_grad[4:]
-        with torch.no_grad():
-            gradients = backward(ctx.engines, ctx.call, Inputs(x, batch_sizes, places, h0, c0), weights, ticket, coming, needed)
-        if torch.is_grad_enabled():  # create_graph=True
-            anchor = next(t for t, is_needed in zip((x, h0, c0, *weights), needed) if is_needed)
-            gradients = _Refuse.apply(anchor, *gradients)
-        return None, None, None, None, *gradients
+        given = ctx.engines, ctx.call, Inputs(x, batch_sizes, places, h0, c0), weights, ticket, coming, needed
+        if not torch.is_grad_enabled():
+            return None, None, None, None, *backward(*given)
+        with torch.no_grad():  # create_graph=True
+            gradients = backward(*given)
+        anchor = next(t for t, is_needed in zip((x, h0, c0, *weights), needed) if is_needed)
+        return None, None, None, None, *_Refuse.apply(anchor, *gradients)

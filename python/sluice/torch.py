@@ -57,6 +57,7 @@ else:
 
 _peek_transform = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
 _count_modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+_forward_ad = torch.autograd.forward_ad
 _is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
 
 
@@ -69,7 +70,7 @@ def _find_reason(x):
     """Why torch has to compute this call; None: it has not."""
     if x.dtype != torch.float32:
         return f"the input is {x.dtype}: only torch.float32 is done here"
-    if x.device.type != "cpu":
+    if not x.is_cpu:
         return f"the input is on {x.device}: only the CPU's is done here"
     if x.layout != torch.strided:
         return f"the input is {x.layout}: only torch.strided is done here"
@@ -80,9 +81,9 @@ def _find_reason(x):
 
 def _find_transform():
     """Likewise of what would not see the library compute."""
-    if torch.jit.is_tracing():
+    if torch._C._is_tracing():
         return "torch.jit traces the module, or torch.onnx exports it"
-    if _peek_transform() is not None or torch.autograd.forward_ad._current_level >= 0:
+    if _peek_transform() is not None or _forward_ad._current_level >= 0:
         return "torch.func transforms the call, or differentiates it forward"
     return None
 

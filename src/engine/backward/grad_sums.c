@@ -84,14 +84,53 @@ static void gather(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_
     }
 }
 
+/* Whether the only partial sum is the total, which is then made where the caller wants it. */
+static bool sums_in_place(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir)
+{
+    const sluice_tape *tape = thread->tape;
+    return tape->time_blocks > 0 && !thread->gradient->accumulate &&
+           sl_partial_sum_count(layer_dir->dir->gate_rows, tape->time_blocks) == 1;
+}
+
+/* Columns of x and h side by side whose sums one product makes, and where rows of these go. */
+typedef struct sum_columns {
+    size_t first, count;
+    float *to;
+    size_t stride;
+} sum_columns;
+
+/* Rows from `from` on of a partial sum: where they go, and their bias, which is NULL if it is not wanted. */
+typedef struct sum_place {
+    sum_columns parts[2];
+    size_t part_count;
+    float *bias;
+} sum_place;
+
+static sum_place place_sum(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t partial, size_t from)
+{
+    const size_t inputs = summed_inputs(thread->tape, layer_dir), hidden = layer_dir->dir->h_width, columns = inputs + hidden;
+    if (!sums_in_place(thread, layer_dir)) {
+        float *sum = partial_sum(thread->tape, layer_dir, partial);
+        return (sum_place){{{0, columns, sum + from * columns, columns}}, 1, sum + layer_dir->dir->gate_rows * columns + from};
+    }
+    float *weight_ih = wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_IH);
+    float *weight_hh = wanted(thread, layer_dir, SLUICE_TENSOR_WEIGHT_HH), *bias = wanted(thread, layer_dir, SLUICE_TENSOR_BIAS);
+    sum_place place = {.bias = bias ? bias + from : NULL};
+    if (weight_ih && inputs)
+        place.parts[place.part_count++] = (sum_columns){0, inputs, weight_ih + from * inputs, inputs};
+    if (weight_hh)
+        place.parts[place.part_count++] = (sum_columns){inputs, hidden, weight_hh + from * hidden, hidden};
+    return place;
+}
+
 /* Add a segment's row-steps to rows [from, from + rows) of a partial sum. */
 static void sum_tile(const sl_grad_thread *thread, const sl_grad_layer_dir *layer_dir, size_t partial, size_t partial_sums,
                      size_t from, size_t rows)
 {
     const sluice_tape *tape = thread->tape;
     const size_t columns = summed_inputs(tape, layer_dir) + layer_dir->dir->h_width;
-    float *all = partial_sum(tape, layer_dir, partial), *sum = all + from * columns;
-    float *bias = all + layer_dir->dir->gate_rows * columns + from;
+    const size_t gate_stride = tape->layer_dirs[layer_dir->k].gate_stride;
+    const sum_place place = place_sum(thread, layer_dir, partial, from);
     sl_row_steps chunk = {0};
     for (size_t block = tape->segment[layer_dir->segment + 1]; sl_next_block(tape, layer_dir, partial_sums, partial, &block);) {
         const bool first_block = block + 1 + partial == tape->time_blocks;
@@ -99,20 +138,22 @@ static void sum_tile(const sl_grad_thread *thread, const sl_grad_layer_dir *laye
             const float *da = sl_grad_gates(tape, layer_dir, chunk.iteration, chunk.sorted) + from;
             const bool first = first_block && index == 0;
             gather(thread, layer_dir, chunk);
-            sl_grad_multiply(thread, (sl_bulk_product){.rows = rows,
-                                                       .columns = columns,
-                                                       .terms = chunk.count,
-                                                       .a = da,
-                                                       .a_stride = tape->layer_dirs[layer_dir->k].gate_stride,
-                                                       .a_transposed = true,
-                                                       .b = thread->scratch->gathered,
-                                                       .b_stride = columns,
-                                                       .adds = !first,
-                                                       .c = sum,
-                                                       .c_stride = columns});
-            if (first)
-                memset(bias, 0, rows * sizeof *bias);
-            tape->engine->kernel->add_rows(chunk.count, rows, da, tape->layer_dirs[layer_dir->k].gate_stride, bias);
+            for (const sum_columns *part = place.parts; part < place.parts + place.part_count; part++)
+                sl_grad_multiply(thread, (sl_bulk_product){.rows = rows,
+                                                           .columns = part->count,
+                                                           .terms = chunk.count,
+                                                           .a = da,
+                                                           .a_stride = gate_stride,
+                                                           .a_transposed = true,
+                                                           .b = thread->scratch->gathered + part->first,
+                                                           .b_stride = columns,
+                                                           .adds = !first,
+                                                           .c = part->to,
+                                                           .c_stride = part->stride});
+            if (place.bias && first)
+                memset(place.bias, 0, rows * sizeof *place.bias);
+            if (place.bias)
+                tape->engine->kernel->add_rows(chunk.count, rows, da, gate_stride, place.bias);
         }
     }
 }
@@ -300,7 +341,8 @@ void sl_grad_end_layer_dir(sl_grad_thread *thread, const sl_grad_layer_dir *laye
     const sluice_shape *shape = &tape->engine->shape;
     const size_t gates = layer_dir->dir->gate_rows, vocabulary = wants_token_sums(thread, layer_dir) ? shape->vocabulary : 0;
     const size_t table_rows = sl_size_min(tape->chunk_row_steps, ROWS); /* scratch->product has room for as many */
-    const size_t row_blocks = sl_grad_row_blocks(tape), rows = wants_weights(thread, layer_dir) ? sl_size_div_up(gates, ROWS) : 0;
+    const bool wants_totals = wants_weights(thread, layer_dir) && !sums_in_place(thread, layer_dir);
+    const size_t row_blocks = sl_grad_row_blocks(tape), rows = wants_totals ? sl_size_div_up(gates, ROWS) : 0;
     const size_t of_table = vocabulary ? sl_size_div_up(gates, table_rows) : 0, tokens = sl_size_div_up(vocabulary, ROWS);
     for (size_t task; (task = sl_task_next(&thread->tasks)) < row_blocks + rows + of_table + tokens;) {
         if (task < row_blocks) {
