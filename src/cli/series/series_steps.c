@@ -8,14 +8,10 @@
 sl_exit sl_series_steps_read(sl_series *series, size_t most, float *values, sl_series_rows *rows)
 {
     sluice_error error;
-    *rows = (sl_series_rows){0};
     errno = 0;
     const sluice_status status = sl_series_read(series, most, values, rows, &error);
     if (sl_interrupt_seen())
         return SL_EXIT_INTERRUPTED;
-    if (status == SLUICE_STATUS_IO && errno == EINTR) {
-        *rows = (sl_series_rows){0};
-        return SL_EXIT_OK;
-    }
-    return sl_report_status(status, &error);
+    const bool is_other_signal = status == SLUICE_STATUS_IO && errno == EINTR;
+    return is_other_signal ? SL_EXIT_OK : sl_report_status(status, &error);
 }
