@@ -224,8 +224,7 @@ static const sl_option table[] = {
      "time the sum of vectors of so many floats over the ranks, too; without a shape alone", .most = VALUE_MAX},
     {"hosts", 0, 1, RANKS, "LIST", &sl_kind_text, FIELD(hosts),
      "HOST:PORT of each rank, where sluice-bench is run once for each, with the same options but --rank, and with its own address "
-     "as "
-     "it listens; by default ranks are processes of this run, on the loopback"},
+     "as it listens; by default ranks are processes of this run, on the loopback"},
     {"rank", 0, 1, RANKS, "K", &sl_kind_number, FIELD(rank), "which of --hosts this one is, from 0", .default_text = "0",
      .most = SL_RANKS_MAX - 1},
 

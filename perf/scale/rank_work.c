@@ -164,9 +164,8 @@ static sluice_status infer(sl_rank_work *work, sluice_error *error)
     return work->rows ? sluice_forward(work->engine, work->workspace, &batch, error) : SLUICE_STATUS_OK;
 }
 
-sluice_status sl_rank_work_call(void *of, sluice_error *error)
+sluice_status sl_rank_work_call(sl_rank_work *work, sluice_error *error)
 {
-    sl_rank_work *work = of;
     if (work->trainer)
         return step(work, error);
     if (work->engine)

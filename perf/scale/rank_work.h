@@ -28,7 +28,7 @@ SLUICE_WARN_UNUSED sluice_status sl_rank_work_create(const sl_rank_job *job, con
 SLUICE_WARN_UNUSED sluice_status sl_rank_work_check(sl_rank_work *work, uint64_t *digest, sluice_error *error);
 
 /** Do it once: what is timed. */
-SLUICE_WARN_UNUSED sluice_status sl_rank_work_call(void *work, sluice_error *error);
+SLUICE_WARN_UNUSED sluice_status sl_rank_work_call(sl_rank_work *work, sluice_error *error);
 
 /** Real steps of the batch, of all ranks; seconds that this rank has waited and exchanged in a training call, on average. */
 uint64_t sl_rank_work_steps(const sl_rank_work *work);

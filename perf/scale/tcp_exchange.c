@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "program/options/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,9 +80,11 @@ static sluice_status find_address(const char *address, struct sockaddr_in *found
 {
     char host[256];
     const char *colon = strrchr(address, ':');
+    uint64_t port;
     struct addrinfo *list = NULL;
     const struct addrinfo wanted = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
-    if (!colon || colon == address || (size_t)(colon - address) >= sizeof host)
+    if (!colon || colon == address || (size_t)(colon - address) >= sizeof host || !sl_number_parse(colon + 1, &port) ||
+        port > UINT16_MAX)
         return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "--hosts: expected HOST:PORT, found '%s'", address);
     snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
     const int failed = getaddrinfo(host, colon + 1, &wanted, &list);

@@ -118,6 +118,9 @@ static const core_field training[] = {
     PART(core_training, trainer, recompute, CORE_SIZE),
     PART(core_training, trainer, class_weights, CORE_F32),
     PART(core_training, trainer, shards, CORE_SIZE),
+    PART(core_training, trainer, delta, CORE_DOUBLE),
+    PART(core_training, trainer, quantiles, CORE_F32),
+    PART(core_training, trainer, quantile_count, CORE_SIZE),
 };
 
 static const core_field names[] = {

@@ -102,6 +102,9 @@ class Training(TypedDict, total=False):
     recompute: int
     class_weights: Array  # float32 [C]
     shards: int
+    delta: float  # of Huber's loss
+    quantiles: Array  # float32 [quantile_count]
+    quantile_count: int
 
 class Batch(TypedDict, total=False):
     """sluice_batch."""

@@ -9,12 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from sluice._arrays import as_integer
-from sluice._errors import ArgumentError, NotFittedError
+from sluice._arrays import F32, as_array, as_integer
+from sluice._errors import ArgumentError, DataError, NotFittedError
 
 COUNTS = ("window", "hop", "hidden", "layers", "embedding", "epochs", "batch_size", "shards", "patience")  # integers from 1
 LIMITS = {"dropout": 1, "weight_decay": math.inf, "label_smoothing": 1, "validation_fraction": 1}  # from 0 to below
-ABOVE_ZERO = {"rate": "", "clip": ", or None: no clipping", "threads": ", or None: the library's default"}
+ABOVE_ZERO = {"rate": "", "delta": "", "clip": ", or None: no clipping", "threads": ", or None: the library's default"}
 
 
 class Estimator:
@@ -75,8 +75,8 @@ def check_options(options):
     for name, limit in LIMITS.items():
         if name in options and not (isinstance(options[name], Real) and 0 <= options[name] < limit):
             raise ArgumentError(f"{name}: {options[name]!r}; expected a number from 0 to below {limit}")
-    for name, alternative in ABOVE_ZERO.items():
-        value = options[name]
+    for name in filter(options.__contains__, ABOVE_ZERO):
+        value, alternative = options[name], ABOVE_ZERO[name]
         if not (value is None and alternative) and (not isinstance(value, Real) or not 0 < value < math.inf):
             raise ArgumentError(f"{name}: {value!r}; expected a number above 0{alternative}")
 
@@ -89,3 +89,18 @@ def random_of(random_state):
         raise ArgumentError(f"random_state: {random_state!r}; expected an int, a numpy.random.RandomState, or None")
     return np.random.RandomState(np.random.randint(2**32, dtype=np.uint32) if random_state is None else
                                  as_integer(random_state, "random_state", 2**32))
+
+
+def weights_of(sample_weight, count, kind, name="sample_weight"):
+    """float32 [count], a weight of each row or step, as kind says."""
+    weights = as_array(sample_weight, name)
+    try:
+        weights = weights.astype(F32)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{name}: expected numbers: {error}") from error
+    if weights.shape != (count,):
+        raise ArgumentError(f"{name}: expected a weight for each of {count} {kind}s, [{count}]; its shape is {weights.shape}")
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        raise DataError(f"{name}: {kind} {bad[0]}: {weights[bad[0]]:g}; expected a finite number, 0 or more")
+    return weights

@@ -116,9 +116,9 @@ def read_series(described):
     return series
 
 
-def series_text(window, hop, horizons, inputs, targets, scaling):
+def series_text(window, hop, horizons, inputs, targets, quantiles, scaling):
     """What read_series reads, as the program writes it."""
-    said = {"version": 1, "window": window, "hop": hop, "horizons": horizons, "inputs": inputs, "targets": targets, "quantiles": [],
+    said = {"version": 1, "window": window, "hop": hop, "horizons": horizons, "inputs": inputs, "targets": targets, "quantiles": quantiles,
             "scaling": scaling}
     return json.dumps(said, separators=(",", ":"))
 
@@ -140,11 +140,12 @@ def inputs_of(series, said):
 class SeriesWindows:
     """Windows of series, one behind the other in memory, as a trainer's rows, with their targets.
 
-    values: float32 [S][width], the numbers of a step side by side; a model reads the first columns of each. starts: the first step of each series, and S behind them.
-    targets: the columns whose values `horizons`, first and last, steps behind a window's last one are its targets.
+    values: float32 [S][width], the numbers of a step side by side; a model reads the first columns of each. starts: the first step of each series,
+    and S behind them. targets: the columns whose values `horizons`, first and last, steps behind a window's last one are its targets.
+    weights: float32 [S] of steps, or None; that of a window is the mean of those of its targets' steps.
     """
 
-    def __init__(self, values, starts, window, hop, horizons, targets):
+    def __init__(self, values, starts, window, hop, horizons, targets, weights=None):
         self.values = values
         self.starts = starts
         self.window = window
@@ -155,6 +156,7 @@ class SeriesWindows:
         self.firsts = np.concatenate([[0], np.cumsum(counts)])
         self.begins = np.concatenate([start + hop * np.arange(count) for start, count in zip(starts, counts)]).astype(I64)
         self.lengths = np.broadcast_to(I64.type(window), len(self.begins))
+        self.weights = None if weights is None else self.mean_weights(weights)
 
     def __len__(self):
         return len(self.begins)
@@ -163,15 +165,32 @@ class SeriesWindows:
         """Windows of the first steps of a series that have their inputs and targets in these."""
         return max(0, int(length) - self.window - self.horizons[1] + self.hop) // self.hop
 
+    def mean_weights(self, weights):
+        """float32 [N], of each window the mean of weights [S] over the steps of its targets."""
+        total = np.zeros(len(self))
+        for horizon in range(self.horizons[0], self.horizons[1] + 1):
+            total += weights[self.begins + self.window - 1 + horizon]
+        return (total / (self.horizons[1] - self.horizons[0] + 1)).astype(F32)
+
+    def weighted(self, rows, purpose):
+        """Those of some rows, if there are any, that have a weight above 0."""
+        if self.weights is None or len(rows) == 0:
+            return rows
+        counted = rows[self.weights[rows] > 0]
+        if len(counted) == 0:
+            raise DataError(f"sample_weight: 0 for the targets of all windows to {purpose} with; expected one above 0 at least")
+        return counted
+
     def targets(self, rows):
         """No labels, and values [n][horizons * targets]."""
         steps = self.begins[rows, np.newaxis] + self.window - 1 + np.arange(self.horizons[0], self.horizons[1] + 1)
-        return None, self.values[steps[..., np.newaxis], self.target_columns].reshape(len(steps), -1)
+        return None, self.values[steps[..., np.newaxis], self.target_columns].reshape(len(steps), steps.shape[1] * len(self.target_columns))
 
     def batch(self, rows, own):
         """Fields of a sluice_batch of some rows, where they lie; own: those of them that this rank computes."""
         between = self.values.strides[0] // F32.itemsize
-        return {"x": self.values, "x_offsets": self.begins[rows[own]].astype(U64) * U64.type(between), "x_step_stride": between,
+        weighed = {} if self.weights is None else {"sample_weights": self.weights[rows[own]]}
+        return weighed | {"x": self.values, "x_offsets": self.begins[rows[own]].astype(U64) * U64.type(between), "x_step_stride": between,
                 "lengths": self.lengths[rows], "rows": len(rows), "steps": self.window}
 
     def split(self, lengths):

@@ -1,16 +1,50 @@
-"""An estimator's training: epochs of batches by the library's trainer, the epoch that is kept, and progress."""
+"""An estimator's training: its trainer, epochs of batches by it, the epoch that is kept, progress, and what ranks have to have alike."""
 
+import hashlib
 import sys
 import tempfile
+import warnings
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
-from sluice._errors import ArgumentError
+from sluice import _core
+from sluice._errors import ArgumentError, DataError
+from sluice._model import INITIALIZERS
 from sluice._network import Info
-from sluice.ranks import cut
+from sluice.ranks import Exchange, cut
 
+ALONE = Exchange(0, 1, None)
+OF_ONE_RANK = ("threads", "callback", "verbose")  # which ranks may have each as they like
 POOL = 16  # batches whose rows are sorted by length together
+
+
+def check_ranks(exchange, options, arrays):
+    """Refuse parameters or data, arrays or None, that are not the same on all ranks, which would wait for each other for ever."""
+    if not isinstance(options["random_state"], Integral):
+        raise ArgumentError(f"random_state: {options['random_state']!r}; with an exchange an int is expected, the same on all ranks")
+    shared = {name: value for name, value in options.items() if name not in OF_ONE_RANK}
+    digest = hashlib.blake2b(repr((shared, [None if array is None else array.shape for array in arrays])).encode(), digest_size=16)
+    for array in arrays:
+        if array is not None:
+            digest.update(np.ascontiguousarray(array))
+    if len(set(exchange.gather(digest.digest()))) > 1:
+        raise DataError("fit: ranks have different parameters, X, y or sample_weight; the same are expected on all")
+    if exchange.rank == 0 and exchange.ranks > options["shards"]:
+        warnings.warn(f"shards: {options['shards']} for {exchange.ranks} ranks, of which the others have nothing to compute", stacklevel=3)
+
+
+def make_trainer(options, shape, loss, random, exchange, class_names=None):
+    """A trainer of a network that is drawn by the random numbers.
+
+    :param shape: what an estimator's parameters leave open of the network's. :param loss: fields of the trainer's options that say its loss.
+    """
+    seeds = random.randint(2**32, size=2, dtype=np.uint32).tolist()
+    model = _core.Model.initial(INITIALIZERS.index("torch"), seeds[0], class_names, hidden=options["hidden"], layers=options["layers"], has_bias=1,
+                                **shape)
+    return _core.Trainer(model, exchange._core, threads=options["threads"] or 0, shards=options["shards"], rate=options["rate"],
+                         weight_decay=options["weight_decay"], clip=options["clip"] or 0.0, dropout=options["dropout"], seed=seeds[1], **loss)
 
 
 def batches_of(lengths, batch_size, random):

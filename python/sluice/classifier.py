@@ -1,28 +1,23 @@
 """A classifier of sequences, as scikit-learn has its estimators, without needing scikit-learn: docs/python.md."""
 
-import hashlib
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral
 from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sluice import _core
 from sluice._arrays import F32, I32, as_array
 from sluice._errors import ArgumentError, DataError
-from sluice._estimator import Estimator, check_options, random_of
-from sluice._model import INITIALIZERS, load
+from sluice._estimator import Estimator, check_options, random_of, weights_of
+from sluice._model import load
 from sluice._network import Info
 from sluice._sequences import LabelledSequences, are_strings, read_sequences, rows_of, rows_of_embedding, vocabulary_of
-from sluice._training import sorted_batches, split_rows, train
+from sluice._training import ALONE, check_ranks, make_trainer, sorted_batches, split_rows, train
 from sluice.ranks import Exchange
 
 Rows = ArrayLike | Sequence[ArrayLike]
 PREDICTED_ROWS = 1024  # of a batch
-OF_ONE_RANK = ("threads", "callback", "verbose")  # which ranks may have each as they like
 
 
 class Classifier(Estimator):
@@ -98,7 +93,7 @@ class Classifier(Estimator):
         if not sequences.lengths.any():
             raise DataError("X: no row has a step; expected at least one that has")
         classes, numbers = read_labels(y, len(sequences))
-        weights = sample_weights_of(sample_weight, len(sequences))
+        weights = None if sample_weight is None else weights_of(sample_weight, len(sequences), "row")
         counted = np.arange(len(sequences)) if weights is None else np.flatnonzero(weights)
         counts = np.bincount(numbers[counted], minlength=len(classes))
         if not counts.all():
@@ -106,11 +101,13 @@ class Classifier(Estimator):
         kept, held = counted, np.arange(0)
         if options["early_stopping"]:
             kept, held = (counted[part] for part in split_rows(numbers[counted], options["validation_fraction"], random))
-        if exchange is None:
-            exchange = Exchange(0, 1, None)
-        else:
-            check_ranks(exchange, options, sequences, numbers, weights)
-        trainer = make_trainer(options, sequences.inputs, vocabulary, classes, counts, random, exchange)
+        if exchange is not None:
+            check_ranks(exchange, options, [sequences.values, sequences.lengths, numbers, weights])
+        exchange = exchange or ALONE
+        shape = {"inputs": sequences.inputs or options["embedding"], "directions": 2 if options["bidirectional"] else 1, "classes": len(classes),
+                 "vocabulary": 0 if vocabulary is None else rows_of_embedding(vocabulary)}
+        loss = {"label_smoothing": options["label_smoothing"], "class_weights": class_weights_of(options["class_weight"], classes, counts)}
+        trainer = make_trainer(options, shape, loss, random, exchange, class_names_of(classes))
         content, reports = train(trainer, LabelledSequences(sequences, numbers, weights), kept, held, options, random, exchange)
         self.model_ = load(content, threads=options["threads"])
         self.classes_ = classes
@@ -165,20 +162,6 @@ class Classifier(Estimator):
                     input_tags=InputTags(three_d_array=True, string=True))
 
 
-def check_ranks(exchange, options, sequences, numbers, weights):
-    """Refuse parameters or rows that are not the same on all ranks, which would wait for each other for ever."""
-    if not isinstance(options["random_state"], Integral):
-        raise ArgumentError(f"random_state: {options['random_state']!r}; with an exchange an int is expected, the same on all ranks")
-    shared = {name: value for name, value in options.items() if name not in OF_ONE_RANK}
-    digest = hashlib.blake2b(repr((shared, sequences.inputs)).encode(), digest_size=16)
-    for array in (sequences.values, sequences.lengths, numbers, np.ones(0) if weights is None else weights):
-        digest.update(np.ascontiguousarray(array))
-    if len(set(exchange.gather(digest.digest()))) > 1:
-        raise DataError("fit: ranks have different parameters, X, y or sample_weight; the same are expected on all")
-    if exchange.rank == 0 and exchange.ranks > options["shards"]:
-        warnings.warn(f"shards: {options['shards']} for {exchange.ranks} ranks, of which the others have nothing to compute", stacklevel=3)
-
-
 def labels_of(y, rows):
     """An array of a label for each row."""
     if y is None:
@@ -203,23 +186,6 @@ def read_labels(y, rows):
     return classes, numbers.astype(I32)
 
 
-def sample_weights_of(sample_weight, rows):
-    """float32 [N], or None."""
-    if sample_weight is None:
-        return None
-    weights = as_array(sample_weight, "sample_weight")
-    try:
-        weights = weights.astype(F32)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"sample_weight: expected numbers: {error}") from error
-    if weights.shape != (rows,):
-        raise ArgumentError(f"sample_weight: expected a weight for each of {rows} rows, [N]; its shape is {weights.shape}")
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if len(bad):
-        raise DataError(f"sample_weight: row {bad[0]}: {weights[bad[0]]:g}; expected a finite number, 0 or more")
-    return weights
-
-
 def class_names_of(classes):
     """Labels as names for a file, or None where one is none: it is empty, or has a comma or a character that is not printed."""
     names = [str(label) for label in classes]
@@ -239,16 +205,3 @@ def class_weights_of(class_weight, classes, counts):
     if not (np.isfinite(weights) & (weights > 0)).all():
         raise ArgumentError(f"class_weight: {class_weight!r}; expected finite numbers above 0")
     return weights
-
-
-def make_trainer(options, inputs, vocabulary, classes, counts, random, exchange):
-    """A trainer of a network that is drawn by the random numbers."""
-    seeds = random.randint(2**32, size=2, dtype=np.uint32).tolist()
-    model = _core.Model.initial(
-        INITIALIZERS.index("torch"), seeds[0], class_names_of(classes), inputs=inputs or options["embedding"], hidden=options["hidden"],
-        layers=options["layers"], directions=2 if options["bidirectional"] else 1, has_bias=1, classes=len(classes),
-        vocabulary=0 if vocabulary is None else rows_of_embedding(vocabulary))
-    return _core.Trainer(
-        model, exchange._core, threads=options["threads"] or 0, shards=options["shards"], rate=options["rate"], weight_decay=options["weight_decay"], clip=options["clip"] or 0.0,
-        label_smoothing=options["label_smoothing"], dropout=options["dropout"], seed=seeds[1],
-        class_weights=class_weights_of(options["class_weight"], classes, counts))

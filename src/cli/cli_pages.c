@@ -30,9 +30,10 @@ const sl_page sl_pages[SL_PAGES] = {
             "each row, or for each step before the end of a row, with the numbers of row and step, from 0 on, and the outputs, "
             "which are named as the model's classes, or output_0 and so on. A number has the fewest digits from which it is read "
             "back. What is NaN or infinite is nan, inf or -inf in .csv, and null in .jsonl.\n\n"
-            "Of a model that sluice train --target has made, and with a table as output, the input is series: a table (CSV) or an "
-            "array, which are cut into windows as in training, or of whole series run step by step. A line has the series, the "
-            "last step of the window, or each step, and its forecasts, in the units of the data.\n\n"
+            "Of a model that sluice train --target has made the input is series: a table (CSV) or an array, which are cut into "
+            "windows as in training, or run step by step as whole series, unless an option is given that only rows have. The "
+            "output has a row for each window, or each step, with its forecasts in the units of the data; in a table the series "
+            "and the window's last step go before them.\n\n"
             "In the shapes N is the number of rows, T of steps, I of inputs, L of layers, D of directions, H of hidden units, C of "
             "classes, and W of a layer's outputs.",
         .examples = "sluice run langid.safetensors --text < /usr/share/dict/words > answers.tsv\n"

@@ -101,7 +101,7 @@ static const sl_option table[] = {
      "keep the CR of lines that end in CR LF; by default it is dropped, with a note"},
     {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped; of a model that was trained on "
-     "series, if -o is a table: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
+     "series: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
      .default_text = "-"},
     {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --target, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "

@@ -1,5 +1,6 @@
 #include "program/paths.h"
 
+#include "io/npy/npz_read.h"
 #include "io/resolve.h"
 
 #include <errno.h>
@@ -17,10 +18,16 @@ void sl_paths_hold_standard(void)
             (void)!open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
-/* False if the path cannot be resolved; opening it will report why. */
+/* False if the path cannot be resolved; opening it will report why. An input may be an array of an archive. */
 static bool resolve(const sl_path_argument *path, sl_resolved *found)
 {
-    return sl_resolve(path->path, path->is_output ? STDOUT_FILENO : STDIN_FILENO, found) == 0;
+    char file[PATH_MAX];
+    const size_t bytes = path->is_output ? strlen(path->path) : sl_npz_get_file_bytes(path->path);
+    if (bytes >= sizeof file)
+        return false;
+    memcpy(file, path->path, bytes);
+    file[bytes] = '\0';
+    return sl_resolve(file, path->is_output ? STDOUT_FILENO : STDIN_FILENO, found) == 0;
 }
 
 static const char *describe(const sl_resolved *found, char text[KIND_BYTES])

@@ -19,7 +19,7 @@ void sl_paths_hold_standard(void);
 
 /** Refuse (and report) two outputs to one file, an output to a file that is an input earlier in the list, one descriptor as two
  *  inputs, and a descriptor that is not open for reading or for writing as needed. All names of a descriptor are the same file
- *  (io/resolve.h). Devices and FIFOs may be named more than once. */
+ *  (io/resolve.h), and an array of an archive, FILE.npz:NAME, is its file. Devices and FIFOs may be named more than once. */
 sl_exit sl_paths_check(const sl_path_argument *paths, size_t count);
 
 /** Refuse (and report), before the run, an output that must be a regular file and cannot be written at the end of the run: a file

@@ -291,6 +291,12 @@ def check_run(cli):
         code, said = end(begin(2, *line, directory=directory))
         cli.check(code == USAGE and len(said) == 1 and "rank 1: " in said[0] and found in said[0], f"{found}: {code} {said}")
     cli.check(not any(directory.iterdir()), f"nothing is written: {os.listdir(directory)}")
+    for rank in range(2):
+        cli.check(sluice(*numbers, "--shard", f"{rank + 1}/2", cwd=directory).returncode == OK, "a part that another run has made")
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    code, said = end(begin(2, "run", "nowhere.st", *numbers[2:], directory=directory))
+    found = {path.name: path.read_bytes() for path in directory.iterdir()}
+    cli.check(code == NO_INPUT and found == before, f"it stays where a run fails before it begins: {code} {said} {sorted(found)}")
 
 
 def check_threads(cli):

@@ -288,7 +288,7 @@ def check_merge(cli):
     refused(DATA, "part 2 of 4", "other options", "lengths")
     again(2)
     shutil.copy(part(out, 1, 4, "record"), part(out, 2, 4, "record"))
-    refused(DATA, part(out, 2, 4, "record").name, "part 1 of 4", "there twice")
+    refused(DATA, part(out, 2, 4, "record").name, "is the record of part 1 of 4", "--shard 2/4 again")
     again(2)
     sluice("run", model, *words, "--shard", "5/5")
     refused(DATA, "have all rows twice", "remove")
@@ -296,7 +296,7 @@ def check_merge(cli):
         part(out, 5, 5, kind).unlink()
     data = part(out, 2, 4).read_bytes()
     part(out, 2, 4).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    refused(DATA, part(out, 2, 4).name, "record of part 2", "--shard 2/4 again")
+    refused(DATA, part(out, 2, 4).name, "record of part 2", "--shard 2/4 again, without --skip-done")
     part(out, 2, 4).write_bytes(data + b"1234")
     refused(DATA, part(out, 2, 4).name, "record of part 2")
     again(2)
@@ -305,6 +305,12 @@ def check_merge(cli):
         record.write_bytes(content)
         refused(DATA, record.name, "no record", "--shard 2/4 again")
     again(2)
+    for k, key, change, found in ((4, "count", -1, "up to 10 of 11"), (3, "first", 1, "end at 5")):
+        record = part(out, k, 4, "record")
+        fields = json.loads(record.read_text())
+        record.write_text(json.dumps({**fields, key: fields[key] + change}))
+        refused(DATA, f"part {k} of 4", found, "another")
+        again(k)
     cli.answers("merge", out)
     cli.answers("run", model, "-i", case.x[0], "-o", cli.path("whole.npy"), notes=1)
     cli.check(out.read_bytes() == cli.path("whole.npy").read_bytes(), "mended, they make the whole")
@@ -317,6 +323,70 @@ def check_merge_arguments(cli):
     cli.refused(IO, ["nowhere", "No such file"], "merge", cli.path("nowhere/y.npy"))
     os.mkdir(cli.path("a-folder"))
     cli.refused(IO, ["directory"], "merge", cli.path("a-folder"))
+
+
+def check_own_files(cli):
+    """No input is an output at the same time, under whatever name; nor is OUT a file of its parts."""
+    model = Network(SEED, INPUTS, 5, classes=3).write(cli.path("m.safetensors"))
+    values = [0.5] * ROWS * STEPS * INPUTS
+    x, out = cli.npy("x.npy", (ROWS, STEPS, INPUTS), values), cli.path("own.npy")
+    mask = cli.npy("m.npy", (ROWS, STEPS), [1] * ROWS * STEPS, "|u1")
+    before = x.read_bytes(), mask.read_bytes()
+    cli.refused(USAGE, ["--output", "--mask", "same file"], "run", model, "-i", x, "--mask", mask, "-o", mask)
+    cli.refused(USAGE, ["--output", "--input", "same file"], "run", model, "-i", x, "-o", x, "--shard", "1/2")
+    archive = cli.path("x.npz")
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(x, "x.npy")
+    cli.refused(USAGE, ["--output", "--input", "same file"], "run", model, "-i", f"{archive}:x", "-o", archive)
+    for place, file in (([], part(out, 1, 2)), (["--in-place"], pathlib.Path(f"{out}.parts-of-0002"))):
+        file.symlink_to(x)
+        cli.refused(USAGE, ["--output", file.name, "--input", "same file"], "run", model, "-i", x, "-o", out, "--shard", "1/2", *place)
+        cli.check((x.read_bytes(), mask.read_bytes()) == before, "the inputs stay")
+        clear(cli)
+    cli.answers("run", model, "-i", x, "-o", cli.path("whole.npy"))
+    for place in ([], ["--in-place"]):
+        run_parts_of(cli, 2, model, "-i", x, "-o", out, *place)
+        for file in (part(out, 2, 2), part(out, 1, 2, "record"), pathlib.Path(f"{out}.parts-of-0002")):
+            out.symlink_to(file.name)
+            cli.refused(USAGE, [out.name, "link", file.name, "remove the link"], "merge", out, "--remove")
+            out.unlink()
+        cli.answers("merge", out, "--remove")
+        cli.check(out.read_bytes() == cli.path("whole.npy").read_bytes(), "without the link they are merged")
+        out.unlink()
+
+
+def check_no_files(cli):
+    """What stands in the place of a part's files and is none: refused before the run, and never waited for."""
+    model = Network(SEED, INPUTS, 5, classes=3).write(cli.path("m.safetensors"))
+    x, out = cli.npy("x.npy", (ROWS, STEPS, INPUTS), [0.5] * ROWS * STEPS * INPUTS), cli.path("none.npy")
+    words = ["run", model, "-i", x, "-o", out, "--shard", "2/2"]
+    for place, file in (([], part(out, 2, 2)), ([], part(out, 2, 2, "record")), (["--in-place"], pathlib.Path(f"{out}.parts-of-0002"))):
+        os.mkfifo(file)
+        cli.refused(USAGE, [file.name, "FIFO", "name a file"], *words, *place, timeout=20)
+        file.unlink()
+        file.mkdir()
+        cli.refused(IO, [file.name, "directory"], *words, *place)
+        file.rmdir()
+    cli.answers(*words[:-1], "1/2")
+    os.mkfifo(part(out, 2, 2, "record"))
+    cli.refused(DATA, ["record-0002-of-0002", "no record", "--shard 2/2 again"], "merge", out, timeout=20)
+    clear(cli)
+
+
+def check_other_disk(cli):
+    """A file that was filled in place does not get a name on another disk; it stays, and with it all that is known of it."""
+    other = pathlib.Path("/dev/shm")
+    if not os.access(other, os.W_OK) or other.stat().st_dev == cli.directory.stat().st_dev:
+        return
+    model = Network(SEED, INPUTS, 5, classes=3).write(cli.path("m.safetensors"))
+    x, out = cli.npy("x.npy", (ROWS, STEPS, INPUTS), [0.5] * ROWS * STEPS * INPUTS), cli.path("far.npy")
+    run_parts_of(cli, 2, model, "-i", x, "-o", out, "--in-place")
+    out.symlink_to(other / f"sluice-{os.getpid()}.npy")
+    cli.refused(IO, [out.name, "far.npy.parts-of-0002 is whole", "move it yourself"], "merge", out)
+    out.unlink()
+    cli.answers("merge", out)
+    cli.answers("run", model, "-i", x, "-o", cli.path("whole.npy"))
+    cli.check(out.read_bytes() == cli.path("whole.npy").read_bytes(), "it gets one on its own")
 
 
 def check_in_place(cli):

@@ -39,6 +39,7 @@ def check_usage(cli):
         (["--ranks", "2", "--hosts", "127.0.0.1:1"], ["--hosts has 1 addresses", "2 ranks"]),
         (["--ranks", "2", "--hosts", "127.0.0.1:0,127.0.0.1:0", "--rank", "2"], ["--rank is 2", "2 of --ranks"]),
         (["--ranks", "2", "--hosts", "one,two"], ["HOST:PORT", "'one'"]),
+        (["--ranks", "2", "--hosts", "127.0.0.1:65536,two:2"], ["HOST:PORT", "'127.0.0.1:65536'"]),
         (["--ranks", "2", "--hosts", "nowhere.invalid:1,two:2"], ["nowhere.invalid:1", "no address"]),
         (["--ranks", "1,2", "4,4,8", "--train=forward"], ["--ranks", "--train forward", "both"]),
         (["--ranks", "2", "--set", "networks"], ["--ranks needs a shape", "128-64-dense-plain"]),

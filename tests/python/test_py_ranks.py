@@ -1,4 +1,4 @@
-"""sluice.ranks: exchanges over Python functions, and sluice.Classifier trained on ranks, with the bits of one."""
+"""sluice.ranks: exchanges over Python functions, and sluice.Classifier and sluice.Forecaster trained on ranks, with the bits of one."""
 import itertools
 import pickle
 
@@ -115,6 +115,24 @@ def test_a_classifier_has_the_bits_of_one_rank(options):
     for ranks in (1, 2, 3):
         assert run_ranks(ranks, lambda exchange: learn(exchange, X, **options)) == [expected] * ranks
     assert run_ranks(2, lambda exchange: learn(exchange, X, **options, threads=2), from_thread=True) == [expected] * 2
+
+
+@pytest.mark.parametrize("options", [{"early_stopping": True}, {"loss": "quantile", "hop": 2, "dropout": 0.2, "layers": 2}], ids=str)
+def test_a_forecaster_has_the_bits_of_one_rank(floats, options):
+    """With weights of steps, some of them 0, and several series."""
+    series, weights = [floats(70, 2), floats(40, 2)], [np.arange(70) % 3, np.arange(40) % 4]
+
+    def forecasts_of(exchange=None, changed=series, **more):
+        options_of_all = {"window": 5, "horizon": (1, 2), "hidden": 8, "epochs": 3, "batch_size": 16, "shards": 3, "random_state": 3, "threads": 1}
+        learned = sluice.Forecaster(**options_of_all | options | more).fit(changed, sample_weight=weights, exchange=exchange)
+        return [values.tobytes() for values in learned.model_.tensors().values()], learned.history_
+
+    expected = forecasts_of()
+    for ranks in (1, 2, 3):
+        assert run_ranks(ranks, forecasts_of) == [expected] * ranks
+    assert forecasts_of(shards=1) != expected
+    found = run_ranks(2, lambda exchange: forecasts_of(exchange, [each + exchange.rank for each in series]))
+    assert [type(error) for error in found] == [sluice.DataError] * 2
 
 
 def test_shards_decide_the_bits_alone(floats):

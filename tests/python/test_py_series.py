@@ -13,6 +13,12 @@ from sluice._series import SeriesWindows
 WINDOW, HORIZONS = 7, (1, 3)
 
 
+LOSSES = {"squared": lambda errors: errors**2, "absolute": abs,
+          "huber": lambda errors: np.where(abs(errors) <= 0.25, errors**2 / 2, 0.25 * (abs(errors) - 0.25 / 2)),
+          "quantile": lambda errors: np.maximum(QUANTILES * errors, (QUANTILES - 1) * errors)}  # of truth less forecast
+QUANTILES = np.float32([0.1, 0.5, 0.75]).astype(np.float64)
+
+
 def small(**changes):
     """A forecaster that learns fast."""
     return sluice.Forecaster(**{"window": WINDOW, "horizon": HORIZONS, "hidden": 6, "epochs": 2, "rate": 0.01, "random_state": 0} | changes)
@@ -22,6 +28,11 @@ def waves(rng, steps, width=3):
     """Columns of sines of different sizes, with noise."""
     t = np.arange(steps)[:, np.newaxis]
     return (10.0**np.arange(width) * (3 + np.sin(t / np.arange(3, 3 + width)) + 0.1 * rng.standard_normal((steps, width)))).astype(np.float32)
+
+
+def targets_of(series, count):
+    """Of the first windows of a series, float64 [count][horizons][columns]."""
+    return np.array([series[n + WINDOW - 1 + HORIZONS[0]:n + WINDOW + HORIZONS[1]] for n in range(count)], np.float64)
 
 
 def copies(series, window, hop):
@@ -241,7 +252,7 @@ def test_it_learns(rng):
     t = np.arange(500)
     series = np.stack([5 * np.sin(t * 2 * np.pi / 25), 100 + t % 2], axis=1)
     found = small(hidden=16, epochs=15, target=0).fit(series[:400])
-    truth = np.array([series[n + WINDOW + 400:n + WINDOW + 403, 0] for n in range(100 - WINDOW - 2)], np.float32).astype(np.float64)
+    truth = targets_of(series[400:, 0].astype(np.float32), 100 - WINDOW - 2)
     errors = ((found.predict(series[400:])[:len(truth), :, 0] - truth) ** 2).sum(axis=0)
     wanted = (1 - errors / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)).mean()
     assert abs(found.score(series[400:]) - wanted) < 1e-12 and wanted > 0.9
@@ -266,6 +277,96 @@ def test_the_same_bits_at_any_number_of_threads_and_of_any_kind_of_series(rng):
     assert same_bits(small().fit(series[:, 0]).predict(series[:, 0]), small().fit(series[:, :1]).predict(series[:, :1]))
 
 
+# Losses and weights
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses_are_their_formulas(rng, loss, weighted):
+    """At a rate that changes no weight, of one batch; the sums' orders differ, of 92 x 3 x 2 x 3 numbers in double precision."""
+    series = waves(rng, 101)[:, :2] / [1, 10]
+    weights = rng.integers(0, 5, 101) if weighted else None
+    found = small(loss=loss, delta=0.25, quantiles=[0.1, 0.5, 0.75], scaling="none", epochs=1, rate=1e-30, batch_size=200).fit(series, None, weights)
+    forecasts = found.predict(series)[:92]
+    assert forecasts.shape == ((92, 3, 2, 3) if loss == "quantile" else (92, 3, 2))
+    truth = targets_of(series.astype(np.float32), 92)
+    losses = LOSSES[loss]((truth[..., np.newaxis] if loss == "quantile" else truth) - forecasts).reshape(92, -1).mean(axis=1)
+    of_windows = np.array([weights[n + WINDOW:n + WINDOW + 3].mean() for n in range(92)]) if weighted else None
+    wanted = np.average(losses, weights=None if of_windows is None else of_windows.astype(np.float32))
+    assert abs(found.history_[0].loss - wanted) <= 1656 * 2**-53 * wanted
+
+
+def test_quantiles_are_the_program_s(rng, tmp_path):
+    """What the file says, the scaling of each output, and what the program makes of it."""
+    series = waves(rng, 100)
+    np.save(tmp_path / "x.npy", series)
+    printed, status = run_program("train", "-i", tmp_path / "x.npy", "--window", WINDOW, "--horizon", "1-3", "--target", "3,1", "--standardize",
+                                  "--loss", "quantile:0.1,0.9", "--hidden", 6, "--epochs", 1, "-o", tmp_path / "m.safetensors")
+    assert status == 0, printed
+    theirs = sluice.load(tmp_path / "m.safetensors")
+    ours = small(loss="quantile", quantiles=(0.1, 0.9), target=[2, 0]).fit(series)
+    assert ours.model_.info.series == theirs.info.series and len(theirs.info.series.quantiles) == 2
+    assert [same_bits(ours.model_.tensors()[3, 0, kind], theirs.tensors()[3, 0, kind]) for kind in ("scale", "shift")] == [True, True]
+    ours.save(tmp_path / "ours.safetensors")
+    printed, status = run_program("evaluate", tmp_path / "ours.safetensors", "-i", tmp_path / "x.npy", "--json")
+    assert status == 0, printed
+
+
+def test_quantiles_have_their_shares(rng):
+    """Of noise, below that for Q lies a share Q of the values: of 1,000, sqrt(Q (1 - Q) / 1000) <= 0.016 is the deviation; 5 of them for what
+    training leaves."""
+    series = rng.standard_normal(1500)
+    found = small(horizon=1, loss="quantile", quantiles=[0.1, 0.5, 0.9], epochs=8, weight_decay=1e-4, hidden=2).fit(series[:500])
+    below = (targets_of(series[500:, np.newaxis], 990)[:, :1, :, np.newaxis] < found.predict(series[500:])[:990]).mean(axis=(0, 1, 2))
+    assert abs(below - [0.1, 0.5, 0.9]).max() < 0.08
+
+
+@pytest.mark.parametrize("loss", ["squared", "quantile"])
+def test_the_score_compares_with_the_best_constants(rng, loss):
+    """The mean; or of quantiles some of the targets: none of these has a smaller loss. The weights of windows are float32."""
+    series = np.round(waves(rng, 60, 2), 1)
+    weights = rng.integers(0, 4, 60)
+    found = small(loss=loss, quantiles=QUANTILES, epochs=1).fit(series)
+    truth = targets_of(series, 51)[..., np.newaxis]
+    forecasts = found.predict(series)[:51].reshape(51, 3, 2, -1)
+    for given in (None, weights):
+        of_windows = np.ones(51) if given is None else np.array([given[n + WINDOW:n + WINDOW + 3].mean() for n in range(51)])
+        constants = truth if loss == "quantile" else [np.average(truth, axis=0, weights=of_windows)]
+        least = np.min([np.average(LOSSES[loss](truth - constant), axis=0, weights=of_windows) for constant in constants], axis=0)
+        wanted = (1 - np.average(LOSSES[loss](truth - forecasts), axis=0, weights=of_windows) / least).mean()
+        assert abs(found.score(series, sample_weight=given) - wanted) < 1e-6 * abs(wanted)
+    assert found.score(series, sample_weight=np.full(60, 2)) == found.score(series)
+
+
+def test_weights_of_steps(rng):
+    """Windows whose targets have none are left out, all of one weight are all 1, and others matter."""
+    series = [waves(rng, 60), waves(rng, 40)]
+    weights = [np.ones(60), np.ones(40)]
+
+    def fit(series, weights):
+        tensors = small(scaling="none", early_stopping=True, validation_fraction=0.2).fit(series, sample_weight=weights).model_.tensors()
+        return b"".join(values.tobytes() for values in tensors.values())
+
+    assert fit(series, weights) == fit(series, None)
+    assert fit(series[0], weights[0]) == fit(series[:1], weights[:1])
+    weights[1][:] = 0
+    assert fit(series, weights) == fit(series[:1], None)
+    weights[0][20] = 7
+    assert fit(series, weights) != fit(series[:1], None)
+
+
+@pytest.mark.parametrize("weights, words", [
+    (np.ones(49), r"each of 50 steps, \[50\]; its shape is \(49,\)"), ([1] * 49 + [-1], "step 49: -1"), ([np.nan] * 50, "step 0: nan"),
+    (np.zeros(50), "all windows to train with"), (["x"] * 50, "expected numbers"), ([1] * 40 + [0] * 10, "all windows to validate with")])
+def test_weights_that_are_refused(rng, weights, words):
+    with pytest.raises(ValueError, match=f"sample_weight: .*{words}"):
+        small(early_stopping=True, validation_fraction=0.2).fit(waves(rng, 50), None, weights)
+    with pytest.raises(ValueError, match="sample_weight: 1 elements for 2 series"):
+        small().fit([waves(rng, 50)] * 2, None, [weights])
+    with pytest.raises(ValueError, match="sample_weight: series 1: "):
+        small().fit([waves(rng, 50)] * 2, None, [np.ones(50), np.ones(51)])
+
+
 def test_series_that_are_too_short_are_left_out(rng):
     series = [waves(rng, 30), waves(rng, 9), waves(rng, 20)]
     with pytest.warns(UserWarning, match="1 of 3 series are left out.* 10 steps"):
@@ -277,7 +378,11 @@ def test_series_that_are_too_short_are_left_out(rng):
 
 @pytest.mark.parametrize("changes, words", [
     ({"window": 0}, "window: 0"), ({"hop": 1.5}, "hop: 1.5"), ({"horizon": 0}, "horizon: 0"), ({"horizon": (3, 1)}, r"horizon: \(3, 1\)"),
-    ({"scaling": "x"}, "scaling: 'x' is none of none, standardize"), ({"loss": "x"}, "loss"), ({"target": 3}, "no column 3.*from 0 to 2"),
+    ({"scaling": "x"}, "scaling: 'x' is none of none, standardize"), ({"loss": "x"}, "loss: 'x' is none of squared"),
+    ({"delta": 0}, "delta: 0"), ({"shards": 0}, "shards: 0"), ({"loss": "quantile", "quantiles": [0.5, 1]}, r"quantiles: \[0.5, 1\]"),
+    ({"loss": "quantile", "quantiles": ()}, "quantiles: .*1 to 64"), ({"loss": "quantile", "quantiles": 0.5}, "quantiles: 0.5"),
+    ({"loss": "quantile", "quantiles": [0.5] * 65}, "1 to 64 numbers"), ({"loss": "quantile", "quantiles": "x"}, "quantiles: 'x'"),
+    ({"target": 3}, "no column 3.*from 0 to 2"),
     ({"target": "load"}, "no column 'load'"), ({"columns": [0, 0]}, "none twice"), ({"target": []}, "one column at least"),
     ({"window": 60}, "take 63 steps"), ({"early_stopping": True, "validation_fraction": 0.01}, "no windows to validate"),
     ({"early_stopping": True, "validation_fraction": 0.9}, "no windows to train")], ids=str)

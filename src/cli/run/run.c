@@ -9,7 +9,6 @@
 #include "cli/run/shard_identity.h"
 #include "cli/run/stream_state.h"
 #include "cli/shards/merge.h"
-#include "cli/shards/shard_files.h"
 #include "cli/tuned_plans.h"
 #include "program/model_shape.h"
 #include "program/paths.h"
@@ -18,17 +17,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static sl_exit check_paths(const sl_options *options)
 {
     const sl_path_argument paths[] = {
-        {"MODEL", options->model, false},    {"--plans", options->plans, options->measure},
-        {"--input", options->input, false},  {"--lengths", options->lengths, false},
-        {"--h0", options->h0, false},        {"--c0", options->c0, false},
-        {"--output", options->output, true}, {"--hn", options->hn, true},
-        {"--cn", options->cn, true},         {"--head", options->head, true},
-        {"--state", options->state, true},   {"--mask", options->mask, false},
+        {"MODEL", options->model, false},   {"--plans", options->plans, options->measure},
+        {"--input", options->input, false}, {"--lengths", options->lengths, false},
+        {"--mask", options->mask, false},   {"--h0", options->h0, false},
+        {"--c0", options->c0, false},       {"--output", options->output, true},
+        {"--hn", options->hn, true},        {"--cn", options->cn, true},
+        {"--head", options->head, true},    {"--state", options->state, true},
     };
     if (strcmp(options->model, "-") == 0)
         return sl_report(SL_EXIT_USAGE, "MODEL cannot be standard input; name a safetensors file");
@@ -175,11 +173,10 @@ static sl_exit compare_ranks(const sl_run_session *run)
     return sl_group_agree(code);
 }
 
-/* Whether rows of windows may be asked for: as a table, and with no option that only rows of their own have. */
+/* Whether forecasts of windows may be asked for: with no option that only rows of their own have. */
 static bool may_be_series(const sl_options *o)
 {
-    const bool is_table = o->output && (o->output_format == SL_ROWS_CSV || o->output_format == SL_ROWS_JSONL);
-    return is_table && !o->text && !o->top && !o->layer && !o->lengths && !o->mask && !o->step_first && !o->h0 && !o->c0 &&
+    return o->output && !o->text && !o->top && !o->layer && !o->lengths && !o->mask && !o->step_first && !o->h0 && !o->c0 &&
            !o->hn && !o->cn && !o->head && !o->state && !o->measure;
 }
 
@@ -201,7 +198,7 @@ static sl_exit run_input(sl_run_session *run)
     if (has_series_options(options))
         return sl_report(SL_EXIT_USAGE,
                          "--window, --hop, --keep and options of tables are for series: for a model that sluice train --target has "
-                         "made, and -o FILE.csv or .jsonl alone");
+                         "made, and --output alone");
     return sl_run_npy(run);
 }
 
@@ -235,12 +232,16 @@ static sl_exit parse(int argc, char **argv, sl_options *options, bool *done)
     return check_options(options);
 }
 
+/* Where ranks run parts, and one has failed, all remove theirs, unless the next run is to skip those that are done. */
 static sl_exit run_command(sl_options *options)
 {
     sl_run_session run = {.options = options};
     sl_exit code = sl_shard_open(&run.shard, options);
+    code = code ? code : check_paths(options); /* again, as the outputs may be those of a part now */
     code = code ? code : sl_command_line_choose_machine(options, false);
-    code = code ? code : run_all(&run);
+    code = sl_group_agree(code ? code : run_all(&run));
+    if (code && sl_group_count() > 1 && !options->skip_done)
+        sl_shard_remove(&run.shard);
     sl_shard_close(&run.shard);
     sluice_workspace_destroy(run.workspace);
     sluice_engine_destroy(run.engine);
@@ -248,20 +249,7 @@ static sl_exit run_command(sl_options *options)
     return code;
 }
 
-/* Remove this rank's part of an output, and its record. */
-static void remove_part(const char *out, bool is_in_place)
-{
-    const sl_shard_file files[] = {SL_SHARD_RECORD, is_in_place ? SL_SHARD_JOINED : SL_SHARD_PART};
-    for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
-        char *name = sl_shard_files_name(out, files[k], sl_group_get_own() + 1, sl_group_count());
-        if (name)
-            unlink(name); /* one that is left is no output, and the next run replaces it */
-        free(name);
-    }
-}
-
-/* Rank r runs part r + 1. When all have ended well, rank 0 puts these parts together, whatever a run of more or fewer ranks has left;
- * else they are removed, unless the next run is to skip those that are done. */
+/* Rank r runs part r + 1. When all have ended well, rank 0 puts these parts together, whatever a run of more or fewer ranks has left. */
 static sl_exit run_on_ranks(sl_options *options)
 {
     const char *const outputs[] = {options->output, options->hn, options->cn, options->head};
@@ -269,12 +257,9 @@ static sl_exit run_on_ranks(sl_options *options)
     if (options->shard.text)
         return sl_report(SL_EXIT_USAGE, "--shard is what the ranks do by themselves; leave it out");
     options->shard = (sl_shard_choice){.part = sl_group_get_own() + 1, .parts = sl_group_count()};
-    sl_exit code = sl_group_agree(run_command(options));
+    sl_exit code = run_command(options);
     if (code == SL_EXIT_INTERRUPTED)
         sl_report(code, "interrupted; no named output was written"); /* of the ranks that were not, the first of which speaks */
-    for (size_t k = 0; code && !options->skip_done && k < count; k++)
-        if (outputs[k])
-            remove_part(outputs[k], options->in_place);
     for (size_t k = 0; !code && sl_group_is_first() && k < count; k++)
         code = outputs[k] ? sl_merge(outputs[k], options->shard.parts, true) : SL_EXIT_OK;
     return code;

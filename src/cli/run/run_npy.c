@@ -354,13 +354,15 @@ static sl_exit begin_part(npy_run *npy)
     if (code || !shard->parts)
         return code;
     begin_digests(npy);
-    for (size_t first = npy->first; npy->done && !code && first < npy->end; first += npy->chunk) {
+    if (!npy->done)
+        return SL_EXIT_OK;
+    for (size_t first = npy->first; !code && first < npy->end; first += npy->chunk) {
         uint64_t steps;
         const size_t left = npy->end - first;
         code = sl_interrupt_seen() ? SL_EXIT_INTERRUPTED : read_chunk(npy, first, left < npy->chunk ? left : npy->chunk, &steps);
     }
     set_read(npy);
-    return code || !npy->done ? code : sl_shard_confirm(shard);
+    return code ? code : sl_shard_confirm(shard);
 }
 
 static sl_exit prepare_part(npy_run *npy)

@@ -1,16 +1,20 @@
-/* sluice run over series, of a model that was trained on some: a line for each window, or each step of whole series, with its forecasts. */
+/* sluice run over series, of a model that was trained on some: the forecasts of each window, or of each step of whole series, as a line of
+ * a table or a row of an array. */
 #include "cli/run/run_session.h"
 
 #include "base/clock.h"
 #include "cli/digest.h"
 #include "cli/input/chunk_rows.h"
+#include "cli/input/npy_array.h"
 #include "cli/layer_output.h"
 #include "cli/output/row_writer.h"
 #include "cli/series/forecast.h"
 #include "cli/series/window_reader.h"
+#include "program/paths.h"
 #include "program/progress.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct series_run {
     sl_run_session *run;
@@ -18,12 +22,15 @@ typedef struct series_run {
     sl_name_list kept; /* columns that are carried through */
     sl_window_reader reader;
     sluice_streams *streams; /* of whole series, which are read as windows of one step; else NULL */
-    sl_row_writer *writer;
-    bool has_names; /* series have names, by --sequence-column */
+    sl_row_writer *writer;   /* of a table */
+    sl_npy_array array;      /* [windows][width]; without a path where a table is written */
+    size_t array_row;        /* of the next window */
+    bool has_names;          /* series have names, by --sequence-column */
     size_t width;
-    size_t most;         /* windows of a batch */
-    float *outputs;      /* [most][width] */
-    size_t part_windows; /* with --shard: how many windows the part has */
+    size_t most;     /* windows of a batch */
+    float *outputs;  /* [most][width] */
+    bool is_counted; /* windows are counted before they are run: with --shard, and for an array */
+    size_t windows;  /* if so, how many there are, of the part */
     size_t digest_series,
         digest_steps; /* with --shard: of which series the first so many steps are in the digest, where windows have them */
     bool done;        /* with --skip-done: the part is there already */
@@ -56,7 +63,7 @@ static sl_exit open_reader(series_run *series)
     return sl_window_reader_open(options->input, &table, &series->forecast.inputs, &windows, series->most, &series->reader);
 }
 
-static sl_exit create_output(series_run *series)
+static sl_exit create_table(series_run *series)
 {
     const sl_options *options = series->run->options;
     sl_columns columns = {0};
@@ -104,6 +111,23 @@ static sl_exit write_window(series_run *series, const sl_window_batch *batch, si
     return sl_row_writer_end(writer);
 }
 
+static sl_exit write_array(series_run *series, size_t rows)
+{
+    sl_npy_array *array = &series->array;
+    memcpy(array->data, series->outputs, rows * series->width * sizeof *series->outputs);
+    const sl_exit code = sl_npy_array_write(array, series->array_row, rows);
+    series->array_row += rows;
+    return code;
+}
+
+static sl_exit write_table(series_run *series, const sl_window_batch *windows)
+{
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; !code && k < windows->rows; k++)
+        code = write_window(series, windows, k);
+    return code ? code : sl_row_writer_flush(series->writer); /* someone may wait for them */
+}
+
 static sl_exit run_windows(series_run *series, const sl_window_batch *windows)
 {
     const sl_layer_output end = sl_layer_output_of_end(series->run->model);
@@ -122,9 +146,8 @@ static sl_exit run_windows(series_run *series, const sl_window_batch *windows)
     if (series->streams)
         series->run->stats.rows = windows->series + 1; /* a series is a row */
     const double started = sl_clock_get();
-    for (size_t k = 0; !code && k < windows->rows; k++)
-        code = write_window(series, windows, k);
-    code = code ? code : sl_row_writer_flush(series->writer); /* someone may wait for them */
+    if (!code)
+        code = series->array.path ? write_array(series, windows->rows) : write_table(series, windows);
     series->run->stats.write_seconds += sl_clock_get() - started;
     return code;
 }
@@ -157,38 +180,70 @@ static void add_digest(series_run *series, const sl_window_batch *batch)
     series->run->shard.read = digest;
 }
 
-/* With --shard choose the windows of the part, and see whether it is done. */
-static sl_exit choose_part(series_run *series)
+/* Choose the windows of the part, and see whether it is done. */
+static sl_exit choose_part(series_run *series, size_t total, size_t *first)
 {
     sl_shard *shard = &series->run->shard;
-    size_t total;
     if (!shard->parts)
         return SL_EXIT_OK;
     if (series->streams)
         return sl_report(SL_EXIT_USAGE,
                          "--shard goes with windows; the states of whole series go on from step to step; leave it out");
-    sl_exit code = sl_window_reader_count(&series->reader, &total);
+    *first = (size_t)sl_shard_choice_get_begin(total, shard->part, shard->parts);
+    series->windows = (size_t)sl_shard_choice_get_begin(total, shard->part + 1, shard->parts) - *first;
+    shard->read = SL_DIGEST_BEGIN;
+    shard->outputs[SL_SHARD_OUTPUT].record.kind = series->array.path ? SL_SHARD_NPY : SL_SHARD_TEXT;
+    series->array.joins = shard->in_place;
+    series->array.digests = true;
+    return sl_shard_begin(shard, *first, series->windows, total, &series->done);
+}
+
+/* ---- Windows that are counted ---------------------------------------------------------------------------------------------- */
+
+static sl_exit check_countable(const series_run *series)
+{
+    const char *path = series->run->options->input;
+    size_t count, steps;
+    if (!(sl_paths_is_standard_input(path) || sl_paths_is_input_stream(path)) ||
+        sl_series_get_size(series->reader.series, &count, &steps))
+        return SL_EXIT_OK;
+    return sl_report(SL_EXIT_USAGE,
+                     "%s: an array of forecasts begins with the number of its windows, known only at the end of a table; write "
+                     "them with --format csv or jsonl, or name a file as --input",
+                     sl_report_input(path));
+}
+
+/* Count the windows where that has to be known, and choose those of the part; the shape of the array is then known. */
+static sl_exit count_windows(series_run *series)
+{
+    const sl_shard *shard = &series->run->shard;
+    size_t total, first = 0;
+    if (!shard->parts && !series->array.path)
+        return SL_EXIT_OK;
+    sl_exit code = check_countable(series);
+    code = code ? code : sl_window_reader_count(&series->reader, &total);
     if (code)
         return code;
-    const size_t first = (size_t)sl_shard_choice_get_begin(total, shard->part, shard->parts);
-    series->part_windows = (size_t)sl_shard_choice_get_begin(total, shard->part + 1, shard->parts) - first;
-    shard->read = SL_DIGEST_BEGIN;
-    code = sl_shard_begin(shard, first, series->part_windows, total, &series->done);
+    series->is_counted = true;
+    series->windows = total;
+    code = choose_part(series, total, &first);
     if (!code && series->reader.is_over) { /* a table, which has been read for its windows to be counted */
         sl_window_reader_close(&series->reader);
         code = open_reader(series);
     }
-    return code ? code : sl_window_reader_choose(&series->reader, first, series->part_windows);
+    code = code ? code : sl_window_reader_choose(&series->reader, first, series->windows);
+    const size_t rows = shard->in_place ? total : series->windows;
+    series->array_row = shard->in_place ? first : 0;
+    return code ? code : sl_npy_array_shape(&series->array, 2, (const size_t[]){rows, series->width}, 1, rows, series->width);
 }
 
 /* Whether the input has the windows that were counted. */
-static sl_exit check_part(const series_run *series, size_t windows)
+static sl_exit check_windows(const series_run *series, size_t windows)
 {
-    return !series->run->shard.parts || windows == series->part_windows
+    return !series->is_counted || windows == series->windows
                ? SL_EXIT_OK
-               : sl_report(SL_EXIT_DATA,
-                           "%s: changed while it was read: expected %zu windows in this part, found %zu; run it again",
-                           series->run->options->input, series->part_windows, windows);
+               : sl_report(SL_EXIT_DATA, "%s: changed while it was read: expected %zu windows, found %zu; run it again",
+                           series->run->options->input, series->windows, windows);
 }
 
 /* ---- The run --------------------------------------------------------------------------------------------------------------- */
@@ -205,7 +260,7 @@ static sl_exit read_all(series_run *series)
             add_digest(series, &batch);
         stats->read_seconds += sl_clock_get() - started;
         if (code || !batch.rows)
-            return code ? code : check_part(series, windows);
+            return code ? code : check_windows(series, windows);
         windows += batch.rows;
         code = series->done ? SL_EXIT_OK : run_windows(series, &batch);
         if (code)
@@ -214,13 +269,32 @@ static sl_exit read_all(series_run *series)
     }
 }
 
+static sl_exit create_output(series_run *series)
+{
+    if (!series->array.path)
+        return create_table(series);
+    const sl_exit code = sl_npy_array_allocate(&series->array, series->most, true);
+    return code ? code : sl_npy_array_create(&series->array);
+}
+
+static sl_exit commit(series_run *series)
+{
+    sl_shard *shard = &series->run->shard;
+    if (!series->array.path)
+        return sl_run_commit_table(series->run, series->writer);
+    shard->outputs[SL_SHARD_OUTPUT].written = series->array.digest;
+    sl_exit code = sl_shard_prepare(shard);
+    code = code ? code : sl_npy_array_commit(&series->array);
+    return code ? code : sl_shard_commit(shard);
+}
+
 static sl_exit run_all(series_run *series)
 {
     sl_run_session *run = series->run;
     sl_exit code = allocate(series);
     code = code ? code : open_reader(series);
     code = code ? code : sl_forecast_create_streams(&series->forecast, run->engine, &series->streams);
-    code = code ? code : choose_part(series);
+    code = code ? code : count_windows(series);
     if (!code && !series->done)
         code = create_output(series);
     if (code)
@@ -229,16 +303,21 @@ static sl_exit run_all(series_run *series)
     code = read_all(series);
     if (code)
         return code;
-    return series->done ? sl_shard_confirm(&run->shard) : sl_run_commit_table(run, series->writer);
+    return series->done ? sl_shard_confirm(&run->shard) : commit(series);
 }
 
 sl_exit sl_run_series(sl_run_session *run, bool *is_series)
 {
-    series_run series = {.run = run};
+    const bool is_array = run->options->output_format == SL_ROWS_NPY;
+    series_run series = {.run = run, .array = {.option = "--output", .path = is_array ? run->options->output : NULL}};
     sl_exit code = sl_forecast_read(run->model, run->options->model, &series.forecast, is_series);
+    if (!code && *is_series && is_array && run->options->keep)
+        code =
+            sl_report(SL_EXIT_USAGE, "--keep is for tables, as an array has no texts; give --format csv or jsonl, or leave it out");
     if (!code && *is_series)
         code = run_all(&series);
     sl_row_writer_destroy(series.writer);
+    sl_npy_array_close(&series.array);
     sl_window_reader_close(&series.reader);
     sluice_streams_destroy(series.streams);
     sl_name_list_release(&series.kept);

@@ -61,13 +61,16 @@ static sl_exit name_output(const sl_shard *shard, sl_shard_output *output, const
         return SL_EXIT_OK;
     if (sl_paths_is_output_stream(*path))
         return sl_report(SL_EXIT_USAGE, "%s: the parts of %s are files beside it; name a file", sl_report_output(*path), option);
-    const sl_exit code = sl_paths_check_file(&(sl_path_argument){option, *path, true}, "its parts are files beside it");
-    if (code)
-        return code;
     output->path = sl_shard_files_name(*path, shard->in_place ? SL_SHARD_JOINED : SL_SHARD_PART, shard->part, shard->parts);
     output->record_path = sl_shard_files_name(*path, SL_SHARD_RECORD, shard->part, shard->parts);
+    if (!output->path || !output->record_path)
+        return sl_report_memory("a file name");
+    const char *const files[] = {*path, output->path, output->record_path};
+    sl_exit code = SL_EXIT_OK;
+    for (size_t k = 0; !code && k < sizeof files / sizeof files[0]; k++)
+        code = sl_paths_check_file(&(sl_path_argument){option, files[k], true}, "an output and its parts are files");
     *path = output->path;
-    return output->path && output->record_path ? SL_EXIT_OK : sl_report_memory("a file name");
+    return code;
 }
 
 sl_exit sl_shard_open(sl_shard *shard, sl_options *options)
@@ -161,6 +164,7 @@ sl_exit sl_shard_begin(sl_shard *shard, uint64_t first, uint64_t count, uint64_t
         code = read_old(shard, output, &is_there);
     }
     *may_be_done = !code && shard->skip_done && is_there;
+    shard->has_begun = !code && shard->in_place && !*may_be_done;
     return code;
 }
 
@@ -179,6 +183,7 @@ sl_exit sl_shard_confirm(const sl_shard *shard)
 sl_exit sl_shard_prepare(sl_shard *shard)
 {
     sl_exit code = SL_EXIT_OK;
+    shard->has_begun = true;
     for (sl_shard_output *output = shard->outputs; shard->parts && !code && output < shard->outputs + SL_SHARD_OUTPUTS; output++) {
         if (!output->out)
             continue;
@@ -205,6 +210,16 @@ sl_exit sl_shard_commit(sl_shard *shard)
         code = sl_shard_record_write(output->record_path, &output->record);
     }
     return code;
+}
+
+void sl_shard_remove(const sl_shard *shard)
+{
+    for (const sl_shard_output *output = shard->outputs; shard->has_begun && output < shard->outputs + SL_SHARD_OUTPUTS; output++) {
+        if (!output->out)
+            continue;
+        unlink(output->record_path);
+        unlink(output->path); /* one that is left is no output, and the next run replaces it */
+    }
 }
 
 void sl_shard_close(sl_shard *shard)

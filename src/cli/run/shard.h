@@ -21,6 +21,7 @@ typedef struct sl_shard_output {
 typedef struct sl_shard {
     size_t part, parts;
     bool skip_done, in_place;
+    bool has_begun; /* the part's files may not be what they were before */
     sl_shard_output outputs[SL_SHARD_OUTPUTS];
     sl_shard_record same; /* model, input and options; set by the run (shard_identity.h) */
     uint64_t read;        /* the digest of the part's own share of the input; set by the run */
@@ -43,6 +44,9 @@ sl_exit sl_shard_prepare(sl_shard *shard);
 
 /** Then write the records. */
 sl_exit sl_shard_commit(sl_shard *shard);
+
+/** Remove the files of a part that is of no use, if this run has begun to write them. */
+void sl_shard_remove(const sl_shard *shard);
 
 void sl_shard_close(sl_shard *shard);
 

@@ -4,6 +4,7 @@
 #include "io/input.h"
 #include "io/npy/npz_read.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,26 +71,36 @@ static sl_exit add_model(const sl_options *options, const sluice_model *model, u
     return add_file(options->model, SIZE_MAX, digest);
 }
 
-/* How a table is read, and which texts of it are written. */
-static void add_table(const sl_series_options *series, const char *keep, uint64_t *digest)
+/* How a table is read, which texts of it are written, and which layer's outputs: what may be longer than a description of options. */
+static void add_words(const sl_options *options, uint64_t *digest)
 {
-    const char *const words[] = {series->delimiter, series->header, series->missing, series->sequence_column, keep};
+    const sl_series_options *series = &options->series;
+    const char *const words[] = {series->delimiter,       series->header, series->missing,
+                                 series->sequence_column, options->keep,  options->layer};
     for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
         add_text(words[k], digest);
 }
 
+__attribute__((format(printf, 2, 3))) static void describe(char text[SL_SHARD_OPTIONS_BYTES], const char *format, ...)
+{
+    const size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, SL_SHARD_OPTIONS_BYTES - used, format, arguments);
+    va_end(arguments);
+}
+
 static void describe_options(const sl_options *options, const sluice_engine_info *info, char text[SL_SHARD_OPTIONS_BYTES])
 {
-    int used =
-        snprintf(text, SL_SHARD_OPTIONS_BYTES, "sluice %s, %s, precision %s, gemm %s", sluice_version_get(),
-                 options->text ? "text" : "arrays", sluice_precision_get_name(info->precision), sluice_gemm_get_name(info->gemm));
+    text[0] = '\0';
+    describe(text, "sluice %s, %s, precision %s, gemm %s", sluice_version_get(), options->text ? "text" : "arrays",
+             sluice_precision_get_name(info->precision), sluice_gemm_get_name(info->gemm));
     if (options->text || options->top)
-        used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", top %zu", options->top ? options->top : 1);
+        describe(text, ", top %zu", options->top ? options->top : 1);
     const sl_row_format formats[] = {options->output_format, options->head_format};
     for (size_t k = 0; k < sizeof formats / sizeof formats[0]; k++)
         if (formats[k] == SL_ROWS_CSV || formats[k] == SL_ROWS_JSONL)
-            used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", %s %s", k ? "head" : "output",
-                             sl_row_format_get_name(formats[k]));
+            describe(text, ", %s %s", k ? "head" : "output", sl_row_format_get_name(formats[k]));
     const struct {
         bool given;
         const char *words;
@@ -106,16 +117,16 @@ static void describe_options(const sl_options *options, const sluice_engine_info
                   {options->keep, "keep"}};
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
         if (others[k].given)
-            used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", %s", others[k].words);
+            describe(text, ", %s", others[k].words);
     const struct {
         size_t value;
         const char *name;
     } numbers[] = {{options->series.window, "window"}, {options->series.hop, "hop"}};
     for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++)
         if (numbers[k].value)
-            used += snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", %s %zu", numbers[k].name, numbers[k].value);
+            describe(text, ", %s %zu", numbers[k].name, numbers[k].value);
     if (options->layer)
-        snprintf(text + used, (size_t)(SL_SHARD_OPTIONS_BYTES - used), ", layer %s", options->layer);
+        describe(text, ", layer %s", options->layer);
 }
 
 sl_exit sl_shard_identity_get(const sl_options *options, const sluice_model *model, const sluice_engine_info *info,
@@ -126,7 +137,7 @@ sl_exit sl_shard_identity_get(const sl_options *options, const sluice_model *mod
     sl_exit code = add_model(options, model, &record->model);
     for (size_t k = 0; !code && k < sizeof inputs / sizeof inputs[0]; k++)
         code = add_input(inputs[k], &record->input);
-    add_table(&options->series, options->keep, &record->input);
+    add_words(options, &record->input);
     describe_options(options, info, record->options);
     return code;
 }

@@ -2,6 +2,7 @@
 
 #include "cli/command_line.h"
 #include "cli/shards/merge_rows.h"
+#include "cli/shards/shard_files.h"
 #include "io/resolve.h"
 #include "program/paths.h"
 
@@ -28,6 +29,19 @@ static sl_exit check_sizes(const sl_part_set *set)
     return SL_EXIT_OK;
 }
 
+/* A symbolic link to one of the parts' files, which would be replaced and then removed. */
+static sl_exit check_link(const char *out)
+{
+    const char *slash = strrchr(out, '/'), *name;
+    sl_resolved found;
+    sl_shard_file file;
+    size_t part, parts;
+    if (sl_resolve(out, -1, &found) || !(name = strrchr(found.path, '/')) ||
+        !sl_shard_files_parse(name + 1, slash ? slash + 1 : out, &file, &part, &parts))
+        return SL_EXIT_OK;
+    return sl_report(SL_EXIT_USAGE, "%s: is a link to %s, which is a file of its parts; remove the link", out, found.path);
+}
+
 /* Symbolic links of OUT are kept, as any output keeps them. */
 static sl_exit name_joined(const sl_part_set *set)
 {
@@ -36,10 +50,10 @@ static sl_exit name_joined(const sl_part_set *set)
     if (!path)
         return SL_EXIT_FAILURE;
     const int problem = sl_resolve(set->out, -1, &found);
-    const bool done = !problem && found.descriptor < 0 && rename(path, found.path) == 0;
-    const sl_exit code =
-        done ? SL_EXIT_OK
-             : sl_report(SL_EXIT_IO, "%s: cannot take the place of %s: %s", set->out, path, strerror(problem ? problem : errno));
+    const bool done = !problem && rename(path, found.path) == 0;
+    const sl_exit code = done ? SL_EXIT_OK
+                              : sl_report(SL_EXIT_IO, "%s: %s is whole, but cannot get this name: %s; move it yourself", set->out,
+                                          path, strerror(problem ? problem : errno));
     free(path);
     return code;
 }
@@ -64,6 +78,7 @@ sl_exit sl_merge(const char *out, size_t parts, bool removes)
     sl_part_set set = {0};
     const sl_path_argument path = {"OUT", out, true};
     sl_exit code = sl_paths_check_file(&path, "its parts are files beside it");
+    code = code ? code : check_link(out);
     code = code ? code : sl_part_set_find(out, parts, &set);
     if (!code) {
         code = check_sizes(&set);

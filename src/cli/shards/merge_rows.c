@@ -14,7 +14,9 @@ enum { BLOCK_BYTES = 1 << 20, BLOCK = BLOCK_BYTES / sizeof(float) };
 
 sl_exit sl_merge_reject(const sl_part_set *set, size_t k, const char *path)
 {
-    return sl_report(SL_EXIT_DATA, "%s: is not what the record of part %zu of %zu says; run sluice run with --shard %zu/%zu again",
+    return sl_report(SL_EXIT_DATA,
+                     "%s: is not what the record of part %zu of %zu says; run sluice run with --shard %zu/%zu again, without "
+                     "--skip-done",
                      path, k + 1, set->common.parts, k + 1, set->common.parts);
 }
 

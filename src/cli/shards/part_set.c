@@ -94,7 +94,6 @@ static sl_exit check_missing(const scan *of)
         if (missing <= LISTED)
             used += (size_t)snprintf(list + used, sizeof list - used, "%s%zu%s", used ? ", " : "", k + 1,
                                      of->seen[k] & HAS_PART ? " (has no record)" : "");
-        used = used < sizeof list ? used : sizeof list - 1;
     }
     if (!missing)
         return SL_EXIT_OK;
@@ -119,8 +118,8 @@ static sl_exit read_record(const sl_part_set *set, size_t k, sl_shard_record *re
     if (!code && !found)
         code = sl_report(SL_EXIT_NO_INPUT, "%s: was removed meanwhile; %s", path, remedy);
     if (!code && (record->part != k + 1 || record->parts != set->common.parts))
-        code = sl_report(SL_EXIT_DATA, "%s: is the record of part %zu of %zu, which is there twice then; remove it and %s", path,
-                         record->part, record->parts, remedy);
+        code = sl_report(SL_EXIT_DATA, "%s: is the record of part %zu of %zu; remove it and %s", path, record->part, record->parts,
+                         remedy);
     free(path);
     return code;
 }
@@ -136,9 +135,12 @@ static sl_exit check_record(const sl_part_set *set, size_t k, const sl_shard_rec
                          shows ? set->common.options : "", shows ? ")" : "");
     const bool is_last = k + 1 == set->common.parts;
     if (record->first != *end || (is_last && record->first + record->count != record->total))
-        return sl_report(SL_EXIT_DATA, "%s: part %zu of %zu begins at %s %llu, expected %llu: its input was another; run it again",
-                         set->out, k + 1, set->common.parts, record->kind == SL_SHARD_TEXT ? "byte" : "row",
-                         (unsigned long long)record->first, (unsigned long long)*end);
+        return sl_report(
+            SL_EXIT_DATA,
+            "%s: part %zu of %zu has the %s %llu up to %llu of %llu, and the parts before it end at %llu: its input was "
+            "another; run it again",
+            set->out, k + 1, set->common.parts, record->kind == SL_SHARD_TEXT ? "bytes" : "rows", (unsigned long long)record->first,
+            (unsigned long long)(record->first + record->count), (unsigned long long)record->total, (unsigned long long)*end);
     *end = record->first + record->count;
     return SL_EXIT_OK;
 }

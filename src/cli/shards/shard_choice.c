@@ -26,14 +26,14 @@ sluice_status sl_shard_choice_parse(const char *option, const char *text, sl_sha
     *choice = (sl_shard_choice){.text = text};
     if (strcmp(text, automatic) == 0)
         return SLUICE_STATUS_OK;
-    const char *rest = text;
+    const bool is_auto = strncmp(text, automatic, word) == 0;
+    const char *rest = is_auto ? text + word : text;
     uint64_t part = 0;
-    const bool has_number = strncmp(text, automatic, word) != 0;
-    if (has_number ? sl_number_scan(&rest, &part) == SL_NUMBER_OK : (rest += word) != NULL)
-        if (*rest == '/' && parse_parts(rest + 1, &choice->parts) && part <= choice->parts && (part || !has_number)) {
-            choice->part = (size_t)part;
-            return SLUICE_STATUS_OK;
-        }
+    if ((is_auto || (sl_number_scan(&rest, &part) == SL_NUMBER_OK && part)) && *rest == '/' &&
+        parse_parts(rest + 1, &choice->parts) && part <= choice->parts) {
+        choice->part = (size_t)part;
+        return SLUICE_STATUS_OK;
+    }
     return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT,
                    "%s: expected K/N, the K-th of N parts with 1 <= K <= N <= %d, or auto, or auto/N, found '%.200s'", option,
                    SLUICE_MAX_SHARDS, text);

@@ -30,30 +30,35 @@ char *sl_shard_files_name(const char *out, sl_shard_file file, size_t part, size
     return name;
 }
 
+static bool skip(const char **at, const char *word)
+{
+    const size_t length = strlen(word);
+    const bool is_there = strncmp(*at, word, length) == 0;
+    *at += is_there ? length : 0;
+    return is_there;
+}
+
 /* Find the numbers, and compare the name with the one that they make. */
 bool sl_shard_files_parse(const char *name, const char *base, sl_shard_file *file, size_t *part, size_t *parts)
 {
     static const char *const begins[] = {".part-", ".record-", ".parts-of-"};
-    const size_t length = strlen(base);
-    if (strncmp(name, base, length) != 0)
+    if (!skip(&name, base))
         return false;
     for (size_t k = 0; k < sizeof begins / sizeof begins[0]; k++) {
-        const char *at = name + length + strlen(begins[k]);
-        uint64_t first = 0, second = 0;
+        const char *at = name;
+        uint64_t first = 1, second;
         char made[SUFFIX_BYTES];
-        if (strncmp(name + length, begins[k], strlen(begins[k])) != 0 || sl_number_scan(&at, &first) != SL_NUMBER_OK)
+        if (!skip(&at, begins[k]))
             continue;
         *file = (sl_shard_file)k;
-        if (*file == SL_SHARD_JOINED) {
-            second = first;
-            first = 1;
-        } else if (strncmp(at, "-of-", 4) != 0 || (at += 4, sl_number_scan(&at, &second) != SL_NUMBER_OK)) {
+        if (*file != SL_SHARD_JOINED && !(sl_number_scan(&at, &first) == SL_NUMBER_OK && skip(&at, "-of-")))
             return false;
-        }
+        if (sl_number_scan(&at, &second) != SL_NUMBER_OK)
+            return false;
         *part = (size_t)first;
         *parts = (size_t)second;
         format(made, *file, *part, *parts);
-        return first && first <= second && second <= SLUICE_MAX_SHARDS && strcmp(made, name + length) == 0;
+        return first && first <= second && second <= SLUICE_MAX_SHARDS && strcmp(made, name) == 0;
     }
     return false;
 }

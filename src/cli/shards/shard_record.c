@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 enum { VERSION = 1, DIGEST_BYTES = 17, KINDS = SL_SHARD_IN_PLACE + 1 };
 
@@ -87,11 +87,14 @@ static bool from_json(json_t *object, sl_shard_record *record)
 sl_exit sl_shard_record_read(const char *path, const char *remedy, sl_shard_record *record, bool *found)
 {
     json_error_t problem;
-    *found = access(path, F_OK) == 0 || errno != ENOENT;
+    struct stat about;
+    const bool exists = stat(path, &about) == 0;
+    *found = exists || errno != ENOENT;
     if (!*found)
         return SL_EXIT_OK;
-    json_t *object = json_load_file(path, 0, &problem);
-    if (!object && json_error_code(&problem) == json_error_cannot_open_file)
+    const bool is_file = exists && S_ISREG(about.st_mode); /* a FIFO would wait for its writer */
+    json_t *object = is_file ? json_load_file(path, 0, &problem) : NULL;
+    if (!exists || (is_file && !object && json_error_code(&problem) == json_error_cannot_open_file))
         return sl_report(SL_EXIT_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     const bool is_record = object && from_json(object, record);
     json_decref(object);

@@ -10,7 +10,7 @@ import struct
 import xml.dom.minidom
 import zipfile
 
-from support.cli import (DATA, USAGE, Network, keeps_memory_small, npy_bytes, peak_memory, read_npy, run_parts, sluice, zipped)
+from support.cli import (DATA, USAGE, Network, keeps_memory_small, npy_bytes, parse_npy, peak_memory, read_npy, run_parts, sluice, zipped)
 
 SEED = 61
 WINDOW, HORIZONS = 7, (1, 3)
@@ -61,7 +61,7 @@ def check_run(cli):
         note = [] if window <= LENGTHS["short"] else notes
         windows = table.windows(hop, window=window)
         x = cli.npy("x.npy", (len(windows), window, 2), table.inputs(windows, window))
-        cli.answers("run", table.model, "-i", x, "-o", cli.path("y.npy"))
+        cli.answers("run", table.model, "-i", x, "--head", cli.path("y.npy")) # an option of rows: these are no series
         expected = read_npy(cli.path("y.npy"))[1]
         words = [*table.words, "--hop", hop, "--window", window, "--keep", "time,words"]
         cli.answers("run", table.model, "-i", table.file, *words, "-o", cli.path("f.csv"), notes=note)
@@ -71,6 +71,10 @@ def check_run(cli):
         cli.check([row[2:4] for row in rows] == [[table.series[name][first + window - 1][0], "a, b"] for name, first in windows],
                   "the time of the last step")
         cli.check([as_float(text) for row in rows for text in row[4:]] == expected, f"the same bits, hop {hop}, window {window}")
+        words_of_array = [word for word in words if word not in ("--keep", "time,words")]
+        for rows_at_once in (1, 100):
+            cli.answers("run", table.model, "-i", table.file, *words_of_array, "-o", cli.path("f.npy"), "--rows", rows_at_once, notes=note)
+            cli.check(read_npy(cli.path("f.npy")) == ((len(windows), 3), expected), f"the same array, hop {hop}, window {window}")
         for more in ([], ["--rows", "1"], ["--rows", "6"]):
             found = cli.answers("run", table.model, *words, "-o", "-", "--format", "csv", *more, stdin=table.file.read_bytes(), notes=note)
             cli.check(found == cli.path("f.csv").read_bytes(), f"the same of standard input, {more}")
@@ -81,6 +85,8 @@ def check_run(cli):
     found = read_table(cli.answers("run", table.model, "-i", array, "-o", "-", "--format", "csv"))[1]
     numbers = [[row[2:] for row in rows] for rows in (found, read_table(cli.answers(
         "run", table.model, "-i", table.file, *table.words, "-o", "-", "--format", "csv", notes=notes))[1])]
+    found_array = cli.answers("run", table.model, "-o", "-", stdin=array.read_bytes())
+    cli.check(parse_npy(found_array) == ((len(found), 3), [as_float(text) for row in found for text in row[2:]]), "an array through pipes")
     cli.check(numbers[0] == numbers[1][:len(numbers[0])] and [row[0] for row in found] == ["0"] * len(found), "an array [T][I] is a series")
 
 
@@ -202,7 +208,9 @@ def check_refused(cli):
     bad = cli.write("bad.csv", "heat,load\n" + "1,2\n" * 8 + "1,abc\n")
     cli.refused(DATA, ["bad.csv", "abc"], "run", table.model, "-i", bad, "-o", out)
     cli.check(not out.exists() and not cli.leftovers(), "nothing is written")
-    cli.refused(USAGE, ["--window", "series"], "run", *words, "-o", cli.path("f.npy"))
+    cli.refused(USAGE, ["--keep", "--format csv"], "run", *words, "-o", cli.path("f.npy"), "--keep", "time")
+    cli.refused(USAGE, ["standard input", "--format csv"], "run", table.model, *table.words, "-o", "-", stdin=table.file.read_bytes())
+    cli.refused(USAGE, ["--window", "series"], "run", *words, "--head", cli.path("f.npy"))
     plain = Network(SEED, 2, 3, classes=1).write(cli.path("plain.safetensors"))
     cli.refused(USAGE, ["--keep", "sluice train --target"], "run", plain, "-i", table.file, "-o", out, "--keep", "time")
     cli.refused(USAGE, ["--labels", "--values", "--target"], "evaluate", plain, "-i", table.file)
@@ -240,6 +248,25 @@ def check_parts(cli):
                     cli.check([record["first"], record["count"], record["total"]] == [place[0], place[1] - place[0], windows], f"{record}")
                 cli.answers("merge", out, "--remove")
                 cli.check(out.read_bytes() == whole.read_bytes(), f"{path} {words}: {parts} parts of {windows} windows")
+
+
+def check_parts_of_arrays(cli):
+    """Likewise where the output is an array, its parts beside it or at their places in it."""
+    table = Table(cli)
+    two = cli.npy("two.npy", (2, LENGTHS["north"] // 2, 2), [n for _, load, heat in table.series["north"] for n in (heat, load)])
+    for path, words, notes in ((table.file, table.words, 1), (two, ["--hop", 3], 0)):
+        whole, out = cli.path("whole.npy"), cli.path("parts.npy")
+        cli.answers("run", table.model, "-i", path, *words, "-o", whole, notes=notes)
+        for parts in (1, 3, 50):
+            for more in ([], ["--in-place"]):
+                for k in range(parts, 0, -1):
+                    part = ["run", table.model, "-i", path, *words, "-o", out, "--shard", f"{k}/{parts}", *more]
+                    cli.answers(*part, "--rows", 1 + k % 5, notes=notes)
+                cli.answers(*part, "--skip-done", notes=notes + 1)
+                cli.answers("merge", out, "--remove")
+                cli.check(out.read_bytes() == whole.read_bytes(), f"{path} {words} {more}: {parts} parts")
+                out.unlink()
+        cli.check(not cli.leftovers(), "nothing else is left")
 
 
 def check_done(cli):

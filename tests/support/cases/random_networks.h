@@ -47,7 +47,7 @@ typedef struct test_made_network {
     sluice_network network;
     sluice_layer layers[TEST_CASE_LAYERS];
     sluice_cell cells[TEST_CASE_LAYERS][2];
-    char names[TEST_CASE_LAYERS][16];
+    char names[TEST_CASE_LAYERS][32];
     sluice_parameter parameters[TEST_CASE_PARAMETERS];
     size_t parameter_count;
     test_family_batch batch;        /* x past a row's end is NaN, tokens there are -1 */
