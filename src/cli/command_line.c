@@ -90,8 +90,7 @@ static const sl_option table[] = {
     {"steps", 0, INFO, MODE, "T", &sl_kind_count, FIELD(steps), "steps of each row of the batch to explain"},
     {"compare", 0, INFO, MODE, "FILE", &sl_kind_file, FIELD(compare),
      "show how far the outputs of --precision are from those of f32, for the rows of FILE: inputs [N][T][I], or tokens [N][T]; "
-     "with "
-     "--text, lines of text, may be gzipped; of a model that was trained on windows, series, a table (CSV) or numbers"},
+     "with --text, lines of text, may be gzipped; of a model that was trained on windows, series, a table (CSV) or numbers"},
 
     {"text", 0, INFO, DATA, NULL, &sl_kind_flag, FIELD(text), "the file of --compare has lines of text; it is no .npy file"},
     {"text", 0, RUN, DATA, NULL, &sl_kind_flag, FIELD(text),
@@ -102,12 +101,11 @@ static const sl_option table[] = {
      "keep the CR of lines that end in CR LF; by default it is dropped, with a note"},
     {"input", 'i', RUN, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --text, lines of text, may be gzipped; of a model that was trained on "
-     "windows, series: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
+     "series: a table (CSV), or numbers [T], [T][I] or [N][T][I]",
      .default_text = "-"},
     {"input", 'i', TRAIN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(input),
      "the rows: inputs [N][T][I], or tokens [N][T]; with --target, series: a table (CSV), or numbers [T], [T][I] or [N][T][I] of a "
-     ".npy "
-     "file or of an array in an archive, FILE.npz:NAME; table and .npy may be gzipped"},
+     ".npy file or of an array in an archive, FILE.npz:NAME; table and .npy may be gzipped"},
     {"window", 0, TRAIN, DATA, "W", &sl_kind_count, FIELD(series.window),
      "train on windows of series, W steps each, to forecast --target; they overlap in memory", .most = UINT32_MAX,
      .recorded = true},
@@ -150,8 +148,8 @@ static const sl_option table[] = {
     {"normalize", 0, TRAIN, DATA, NULL, &sl_kind_flag, FIELD(train.normalize), "likewise, to least 0 and most 1", .recorded = true},
     {"lengths", 0, ALL, DATA, "FILE", &sl_kind_file, FIELD(lengths), "number of steps of each row, [N]; by default T for all"},
     {"mask", 0, INFO | RUN | EVALUATE, DATA, "FILE", &sl_kind_file, FIELD(mask),
-     "which steps count, b1 or u1 [N][T]; a step whose element is 0 is masked: it leaves the states as they are; "
-     "without it the steps that the model masks by itself, as sluice info says"},
+     "which steps count, b1 or u1 [N][T]; a step whose element is 0 is masked: it leaves the states as they are; without it the "
+     "steps that the model masks by itself, as sluice info says"},
     {"layout", 0, RUN, DATA, "LAYOUT", &sl_value_layout, 0,
      "order of the axes of --input, --mask and outputs of steps: rows first or steps first", layout_name},
     {"layout", 0, EVALUATE, DATA, "LAYOUT", &sl_value_layout, 0,
@@ -204,15 +202,13 @@ static const sl_option table[] = {
      "outputs of the head after each row's last step, [N][C]; of other networks those of the last layer, [N][C] or [N][T][C]"},
     {"shard", 0, RUN, RESULTS, "K/N|auto|auto/N", &sl_value_shard, FIELD(shard),
      "run only part K of N of the input, of as many steps, windows of series or bytes of lines as the others, and write each "
-     "output FILE as "
-     "FILE.part-K-of-N (as 0003 of 0016), for sluice merge FILE; auto: K and N of MPI or of a Slurm array; auto/N: K of an indexed "
-     "Kubernetes job"},
+     "output FILE as FILE.part-K-of-N (as 0003 of 0016), for sluice merge FILE; auto: K and N of MPI or of a Slurm array; auto/N: "
+     "K of an indexed Kubernetes job"},
     {"skip-done", 0, RUN, RESULTS, NULL, &sl_kind_flag, FIELD(skip_done),
      "with --shard, do nothing if the part is there already, of the same model, options and input; a part of others is an error"},
     {"in-place", 0, RUN, RESULTS, NULL, &sl_kind_flag, FIELD(in_place),
      "with --shard, write the part straight to its rows of one .npy file of all parts, FILE.parts-of-N, to which sluice merge "
-     "gives "
-     "its name"},
+     "gives its name"},
     {"picture", 0, EVALUATE, RESULTS, "FILE", &sl_kind_file, FIELD(picture),
      "draw a picture, .svg: of classes the confusion table; of values the first 400 outputs and their targets, and of quantiles "
      "the band between the outer ones"},
@@ -291,15 +287,13 @@ static const sl_option table[] = {
      "weight of each class in the loss of training and validation: by inverse frequency, or from lines CLASS<TAB>WEIGHT"},
     {"loss", 0, TRAIN, TRAINING, "NAME", &sl_value_loss, FIELD(train.loss),
      "loss of --values: squared or absolute error; huber:DELTA, squared up to DELTA and linear beyond, by default 1; "
-     "quantile:Q,Q,... "
-     "trains an output for each value and quantile Q, by default 0.1,0.5,0.9",
+     "quantile:Q,Q,... trains an output for each value and quantile Q, by default 0.1,0.5,0.9",
      loss_word, .recorded = true},
     {"loss", 0, EVALUATE, DATA, "NAME", &sl_value_loss, FIELD(train.loss),
      "loss of --values that is printed, as of train; quantile:Q,Q,...: the outputs are these quantiles of each value", loss_word},
     {"sample-weights", 0, TRAIN, TRAINING, "FILE", &sl_kind_file, FIELD(train.sample_weights),
      "weight of each row in the loss, [N], or of each step, [N][T], of series [T] or [N][T]: a window has the weight of the step "
-     "of its "
-     "first target; a target of weight 0 does not count; not of the rows of --validate"},
+     "of its first target; a target of weight 0 does not count; not of the rows of --validate"},
     {"weight-column", 0, TRAIN, TRAINING, "NAME", &sl_kind_text, FIELD(train.weight_column),
      "column of series that has the weights of --sample-weights, by name or by number from 1 on; it is no input", .recorded = true},
     {"head-only", 0, TRAIN, TRAINING, NULL, &sl_kind_flag, FIELD(train.head_only),

@@ -1,5 +1,5 @@
-/* sluice run over series, of a model that was trained on some: the forecasts of each window, or of each step of whole series, as a line of a
- * table or a row of an array. */
+/* sluice run over series, of a model that was trained on some: the forecasts of each window, or of each step of whole series, as a line of
+ * a table or a row of an array. */
 #include "cli/run/run_session.h"
 
 #include "base/clock.h"

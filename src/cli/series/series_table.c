@@ -1,11 +1,9 @@
 #include "cli/series/series_table.h"
 
 #include "base/size.h"
+#include "cli/series/series_steps.h"
 #include "io/label.h"
-#include "io/series/series.h"
-#include "program/interrupt.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -254,24 +252,18 @@ static sl_exit check_weights(const reader *from, const sl_series_table *series, 
 /* Read some steps behind those in memory. */
 static sl_exit read_steps(reader *from, sl_series_table *series, sl_series_rows *rows)
 {
-    sluice_error error;
     const size_t held = series->starts[series->count];
     const size_t most = from->block ? BLOCK_STEPS : from->room - held;
     float *to = from->block ? from->block : series->values + held * series->width;
-    errno = 0;
-    const sluice_status status = sl_series_read(from->series, most, to, rows, &error);
-    if (sl_interrupt_seen())
-        return SL_EXIT_INTERRUPTED;
-    if (status == SLUICE_STATUS_IO && errno == EINTR) /* another signal, which means nothing */
-        return SL_EXIT_OK;
-    if (status)
-        return sl_report_error(&error);
+    const sl_exit code = sl_series_steps_read(from->series, most, to, rows);
+    if (code)
+        return code;
     for (size_t t = 0; from->block && t < rows->count; t++)
         for (size_t k = 0; k < series->width; k++)
             series->values[(held + t) * series->width + k] = from->block[t * from->width + from->from[k]];
     series->starts[series->count] = held + rows->count;
-    const sl_exit code = check_steps(from, series, held, held + rows->count);
-    return code ? code : check_weights(from, series, held, held + rows->count);
+    const sl_exit found = check_steps(from, series, held, held + rows->count);
+    return found ? found : check_weights(from, series, held, held + rows->count);
 }
 
 /* How many steps to make room for at first: those of all series, where they are known, and one more, up to a GiB, as compressed data may
@@ -298,7 +290,6 @@ static sl_exit read_all(reader *from, sl_series_table *series)
         const size_t least = held + (from->block ? BLOCK_STEPS : 1);
         if (!code && least > from->room)
             code = reserve_steps(from, series, sl_size_max(least, from->room + from->room / 2 + 1));
-        rows = (sl_series_rows){0};
         code = code ? code : read_steps(from, series, &rows);
         if (rows.ends)
             from->has_begun = false;

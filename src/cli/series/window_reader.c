@@ -1,9 +1,8 @@
 #include "cli/series/window_reader.h"
 
 #include "base/size.h"
-#include "program/interrupt.h"
+#include "cli/series/series_steps.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,16 +94,10 @@ static void drop_steps(sl_window_reader *reader)
 static sl_exit read_steps(sl_window_reader *reader)
 {
     const size_t width = sl_series_get_width(reader->series);
-    sl_series_rows rows = {0};
-    sluice_error error;
-    errno = 0;
-    const sluice_status status = sl_series_read(reader->series, reader->most, reader->block, &rows, &error);
-    if (sl_interrupt_seen())
-        return SL_EXIT_INTERRUPTED;
-    if (status == SLUICE_STATUS_IO && errno == EINTR) /* another signal, which means nothing */
-        return SL_EXIT_OK;
-    if (status)
-        return sl_report_error(&error);
+    sl_series_rows rows;
+    const sl_exit code = sl_series_steps_read(reader->series, reader->most, reader->block, &rows);
+    if (code)
+        return code;
     reader->read_from = reader->begin + reader->held;
     for (size_t t = 0; t < rows.count; t++, reader->held++)
         for (size_t k = 0; k < reader->width; k++)
@@ -118,9 +111,9 @@ static sl_exit read_steps(sl_window_reader *reader)
 static void note_skipped(const sl_window_reader *reader, size_t skipped, size_t count)
 {
     if (skipped)
-        sl_report_note("%s: %zu of %zu series %s too short for a window of %zu step%s%s, and skipped", sl_report_input(reader->path),
-                       skipped, count, skipped == 1 ? "is" : "are", reader->windows.steps, reader->windows.steps == 1 ? "" : "s",
-                       reader->windows.last_horizon ? " and its targets" : "");
+        sl_report_note("%s: %zu of %zu series %s too short for a window of %zu step%s%s, and skipped",
+                       sl_report_input(reader->path), skipped, count, skipped == 1 ? "is" : "are", reader->windows.steps,
+                       reader->windows.steps == 1 ? "" : "s", reader->windows.last_horizon ? " and its targets" : "");
 }
 
 /* Those that are wanted of the windows all of whose steps are there. */

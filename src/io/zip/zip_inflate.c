@@ -3,67 +3,48 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/size.h"
-#include "io/zip/zip_memory.h"
+#include "io/zip/inflate_input.h"
 
-#include <limits.h>
+#include <stdio.h>
 #include <zlib.h>
 
-enum { BLOCK = 1 << 16 };
+enum { NAME_BYTES = 200 };
 
 static sluice_status fail(const sl_zip_member *member, const sl_input *input, const char *problem, sluice_error *error)
 {
     return sl_fail_byte(error, SLUICE_STATUS_BAD_DATA, input->name, member->data_at, "member \"%.*s\" of the zip archive: %s",
-                        (int)sl_size_min(member->name_bytes, 200), member->name, problem);
+                        (int)sl_size_min(member->name_bytes, NAME_BYTES), member->name, problem);
 }
 
-static sluice_status read_stored(const sl_input *input, const sl_zip_member *member, size_t at, void *bytes, size_t size,
-                                 sluice_error *error)
+static sluice_status read_stored(const sl_input *input, const sl_zip_member *member, char *bytes, sluice_error *error)
 {
     size_t got;
-    const sluice_status status = sl_input_read(input, member->data_at + at, bytes, size, &got, error);
-    return status || got == size ? status : fail(member, input, "the file ends within it", error);
+    const sluice_status status = sl_input_read(input, member->data_at, bytes, member->bytes, &got, error);
+    if (status)
+        return status;
+    if (got < member->bytes)
+        return fail(member, input, "the file ends within it", error);
+    return crc32_z(0, (const unsigned char *)bytes, member->bytes) == member->crc
+               ? SLUICE_STATUS_OK
+               : fail(member, input, "its data do not have the CRC of the directory; the file is damaged", error);
 }
 
-/* Inflate block by block. No byte is written behind the size that the directory states. */
-static sluice_status inflate_blocks(const sl_input *input, const sl_zip_member *member, z_stream *stream, unsigned char *block,
-                                    char *bytes, sluice_error *error)
-{
-    size_t read = 0, written = 0;
-    int ended = Z_OK;
-    while (ended == Z_OK) {
-        if (!stream->avail_in && read < member->stored_bytes) {
-            const size_t size = sl_size_min(BLOCK, member->stored_bytes - read);
-            const sluice_status status = read_stored(input, member, read, block, size, error);
-            if (status)
-                return status;
-            read += size;
-            stream->next_in = block;
-            stream->avail_in = (unsigned)size;
-        }
-        const unsigned room = (unsigned)sl_size_min(member->bytes - written, UINT_MAX / 2);
-        stream->next_out = (unsigned char *)bytes + written;
-        stream->avail_out = room;
-        ended = inflate(stream, Z_NO_FLUSH);
-        written += room - stream->avail_out;
-    }
-    if (ended == Z_MEM_ERROR)
-        return sl_fail_memory(error, "inflating a zip archive", BLOCK);
-    if (ended != Z_STREAM_END || written != member->bytes)
-        return fail(member, input, "its data cannot be inflated to the size of the directory; the file is damaged", error);
-    return SLUICE_STATUS_OK;
-}
-
+/* Of its size and CRC, which are checked. */
 static sluice_status inflate_member(const sl_input *input, const sl_zip_member *member, char *bytes, sluice_error *error)
 {
-    z_stream stream = {.zalloc = sl_zip_allocate, .zfree = sl_zip_release};
-    unsigned char *block = sl_alloc(BLOCK);
-    sluice_status status = SLUICE_STATUS_OK;
-    if (!block || inflateInit2(&stream, -MAX_WBITS) != Z_OK)
-        status = sl_fail_memory(error, "inflating a zip archive", BLOCK);
-    else
-        status = inflate_blocks(input, member, &stream, block, bytes, error);
-    inflateEnd(&stream);
-    sl_free(block);
+    char name[NAME_BYTES], beyond;
+    size_t got;
+    sl_input part;
+    snprintf(name, sizeof name, "%.*s", (int)sl_size_min(member->name_bytes, NAME_BYTES - 1), member->name);
+    sluice_status status = sl_input_open_part(input, member->data_at, member->stored_bytes, name, &part, error);
+    if (!status)
+        status = sl_input_inflate(&part, member->bytes, member->crc, error);
+    if (status)
+        return status;
+    status = sl_input_read(&part, 0, bytes, member->bytes, &got, error);
+    if (!status)
+        status = sl_input_read(&part, member->bytes, &beyond, sizeof beyond, &got, error); /* the end, where all is compared */
+    sl_input_close(&part);
     return status;
 }
 
@@ -80,9 +61,7 @@ sluice_status sl_zip_read_member(sl_zip *zip, const sl_zip_member *member, char 
     char *made = sl_alloc(member->bytes);
     if (!made)
         return sl_fail_memory(error, "a member of a zip archive", member->bytes);
-    status = is_deflated ? inflate_member(input, member, made, error) : read_stored(input, member, 0, made, member->bytes, error);
-    if (!status && crc32_z(0, (const unsigned char *)made, member->bytes) != member->crc)
-        status = fail(member, input, "its data do not have the CRC of the directory; the file is damaged", error);
+    status = is_deflated ? inflate_member(input, member, made, error) : read_stored(input, member, made, error);
     if (!status)
         *bytes = made;
     else

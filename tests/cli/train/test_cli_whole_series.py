@@ -132,6 +132,8 @@ def check_run(cli):
             cli.answers("run", model, "-i", x, "--head", cli.path("y.npy")) # an option of rows: this is no series
             shape, y = read_npy(cli.path("y.npy"))
             cli.check(shape == (1, len(steps), 2), f"outputs of each step: {shape}")
+            cli.answers("run", model, "-i", x, "-o", cli.path("steps.npy"))
+            cli.check(read_npy(cli.path("steps.npy")) == ((len(steps), 2), y), "as an array, a row for each step")
             expected += [[name, str(t), f"day {t}", y[2 * t], y[2 * t + 1]] for t in range(len(steps))]
         run = ["run", model, "-i", table, "--sequence-column", "place", "--keep", "day", "-o", "-", "--format", "csv"]
         found = cli.answers(*run)
