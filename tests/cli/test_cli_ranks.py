@@ -367,6 +367,22 @@ def check_killed(cli):
         go_on(cli, kind, shards, directory, f"{kind} after a kill")
 
 
+def check_no_memory(cli):
+    """An allocation of one rank fails, the first ones and some of all the others: no rank waits for it, and all end as it does."""
+    source, refused = random.Random(SEED + 5), 0
+    for number in range(150 if DEEP else 14):
+        rank, count = number % 3, number // 3 if DEEP or number < 9 else source.randrange(3, 90)
+        fault, directory = f"{rank}:{count}", fresh(cli)
+        process = begin(3, *options(kinds(cli)["pieces"], 5, "--epochs", 1), directory=directory, SLUICE_TEST_FAULT=fault,
+                        program=[RANKS.with_name("sluice-mpi-faults")])
+        code, said = end(process, SOON)
+        refused += code == FAILURE
+        aborts = code == FAILURE and count == 0 and not said  # before ranks can agree, MPI ends them
+        is_said = code == FAILURE and len(said) == 1 and f"rank {rank}: " in said[0] and "memory" in said[0]
+        cli.check(code == OK or aborts or is_said, f"no memory for {fault}: {code} {said}")
+    cli.check(refused > 8, f"{refused} runs were refused")
+
+
 def runs(cli):
     """The command lines of a run of numbers and of one of text."""
     write_data(cli)
