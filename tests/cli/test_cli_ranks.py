@@ -492,6 +492,12 @@ def check_refused(cli):
     values[20 * 24 + 7] = values[40 * 24] = float("inf")
     nan_values = cli.npy("nan_values.npy", (60, 12, 2), values)
     huge = cli.npy("huge.npy", (60, 12, 2), [0.5] * (57 * 24) + [3e38] * 72)
+    labels = read_npy(cli.path("l.npy"))[1]
+    other_labels = cli.npy("other_labels.npy", (60,), [*labels[:-1], (labels[-1] + 1) % 4], "<i8")
+    lines = words.read_bytes().splitlines(True)
+    other_line = (b"due" if lines[-1][:3] == b"uno" else b"uno") + lines[-1][3:]
+    other_text = cli.write("other_text.tsv", b"".join([*lines[:-1], other_line]))
+    tokens = ["train", "-i", cli.path("t.npy"), "--labels", cli.path("l.npy"), "-o", "m.st", *QUIET]
     text, numbers = ["train", "--text", words, "-o", "m.st", *QUIET], ["train", "-i", x, "--values", cli.path("v.npy"), "-o", "m.st", *QUIET]
     put = lambda base, at, word: [*base[:at], word, *base[at + 1:]]
     cases = [
@@ -499,6 +505,8 @@ def check_refused(cli):
         (USAGE, "rank 2: --epochs is 2, and 1 on rank 0", [*text, "--epochs", [1, 1, 2]]),
         (USAGE, "rank 0: --output MODEL is missing", ["train", "--text", words, ["--keep-cr", "-om.st", "-om.st"]]),
         (DATA, f"rank 2: {other}: the data differ from those of rank 0", put(text, 2, [words, words, other])),
+        (DATA, f"rank 1: {other_text}: the data differ from those of rank 0", put(text, 2, [words, other_text, words])),
+        (DATA, "t.npy: the data differ from those of rank 0", put(tokens, 4, [other_labels, *tokens[4:5] * 2])),
         (DATA, f"rank 1: {bad}: line 241: expected LABEL<TAB>TEXT", put(text, 2, [words, bad, bad])),
         (DATA, f"sluice-mpi: {bad}: line 241: expected LABEL<TAB>TEXT", put(text, 2, bad)),
         (DATA, f"sluice-mpi: rank 2: {nan}: row 57, step 1, input 2: expected a finite number", put(numbers, 2, nan)),
