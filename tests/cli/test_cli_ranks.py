@@ -262,8 +262,10 @@ def check_files(cli):
         made.writestr("stored.npy", numbers)
         made.writestr("deflated.npy", numbers, zipfile.ZIP_DEFLATED)
     values = ["--values", cli.path("v.npy"), "--hidden", 8, "--epochs", 1, "--batch", 16]
+    ends = cli.npy("ends.npy", (60,), [0] * 59 + [12], "<i8")  # ranks that have empty rows alone
+    empty = [["-i", cli.path("x.npy"), *values, "--lengths", ends], ["-i", cli.path("t.npy"), "--labels", cli.path("l.npy"), "--lengths", ends]]
     same = [["-i", name, *values] for name in (columns, wide, packed_numbers, f"{archive}:stored", f"{archive}:deflated")]
-    for one, line in ((["--text", packed], ["--text", packed]), *((line, line) for line in same), (["--text", cli.path("words.tsv")], ["--text", [cli.path("words.tsv"), copy]])):
+    for one, line in ((["--text", packed], ["--text", packed]), *((line, line) for line in empty + same), (["--text", cli.path("words.tsv")], ["--text", [cli.path("words.tsv"), copy]])):
         directory = fresh(cli)
         result = sluice(*options([*one, "--epochs", 1], 2), cwd=directory)
         whole = read_all(directory)
