@@ -433,10 +433,11 @@ SLUICE_API SLUICE_WARN_UNUSED sluice_status sluice_trainer_get_gradient(sluice_t
 /**
  * Have the trainer share its batches with those of other ranks, all made of the same model and with the same options. sluice_trainer_step
  * and sluice_trainer_evaluate are then called by all of them. A batch's `rows`, `steps`, `lengths` and `shards` are those of the whole
- * batch, on every rank; all other arrays, labels and values too, hold the rows of this rank's shards alone, and what is written for
- * rows likewise; streams are a rank's own, their slots by default the indices of its rows. Status and report, but its seconds, are the
- * same on all ranks: one of them that fails makes all fail, with its message and, where there are several, the rank before it; a row is
- * counted in the whole batch. Then no weight has changed anywhere, but streams may have gone on, and outputs been written, on some.
+ * batch, on every rank; all other arrays, labels and values too, hold the rows of this rank's shards alone, which may be NULL if there are
+ * none; what is written for rows likewise; streams are a rank's own, their slots by default the indices of its rows. Status and
+ * report, but its seconds, are the same on all ranks: one of them that fails makes all fail, with its message and, where there are
+ * several, the rank before it; a row is counted in the whole batch. Then no weight has changed anywhere, but streams may have gone on,
+ * and outputs been written, on some.
  * @param exchange copied; NULL: alone again.
  * @retval BAD_DATA ranks disagree: on the release, the options, the model or the updates made; the message says on which, and is the
  *                  same on all.

@@ -67,10 +67,9 @@ int sl_cli_main(int argc, char **argv, const sluice_exchange *exchange, unsigned
 {
     sluice_error error;
     sl_exit code = sl_group_install(exchange, sharing);
-    if (code)
-        return (int)code;
     /* BLIS reads BLIS_ARCH_TYPE once, at its first use. A BLIS that is older than the CPU would otherwise be five times slower. */
-    code = sl_group_agree(sl_blis_arch_set(&error) ? sl_report_error(&error) : SL_EXIT_OK);
+    code = code || !sl_blis_arch_set(&error) ? code : sl_report_error(&error);
+    code = sl_group_agree(code);
     code = code ? code : sl_group_compare(argc > 1 ? argv[1] : "");
     code = code ? code : run_command(argc, argv);
     return (int)sl_interrupt_finish(sl_group_finish(sl_report_flush(code)));

@@ -86,6 +86,16 @@ static sluice_loss make_loss(const sluice_trainer *trainer, const sl_train_call 
                          .quantile_count = options->quantile_count};
 }
 
+sluice_status sl_train_check_targets(const sluice_trainer *trainer, const sl_train_call *call, sluice_error *error)
+{
+    const bool by_label = trainer->options.loss == SLUICE_LOSS_CROSS_ENTROPY;
+    const bool has_targets = call->given.rows && (call->given.steps || !trainer->options.every_step);
+    if (!has_targets || (by_label ? (const void *)call->labels : call->values))
+        return SLUICE_STATUS_OK;
+    return sl_fail(error, SLUICE_STATUS_BAD_ARGUMENT, "%s: %s", call->name,
+                   by_label ? "labels is NULL; the loss is cross-entropy" : "values is NULL; the loss is one of values");
+}
+
 sluice_status sl_train_count(const sluice_trainer *trainer, sl_train_call *call, sluice_error *error)
 {
     call->loss = make_loss(trainer, call);

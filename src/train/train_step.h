@@ -26,6 +26,9 @@ size_t sl_train_targets(const sluice_trainer *trainer, const sl_train_call *call
 size_t sl_train_width(const sluice_trainer *trainer);
 size_t sl_train_value_width(const sluice_trainer *trainer);
 
+/** Refuse labels, or values, that are NULL though call->given has targets. BAD_ARGUMENT. */
+sluice_status sl_train_check_targets(const sluice_trainer *trainer, const sl_train_call *call, sluice_error *error);
+
 /** Count the targets that call->given has; call->loss has their number and weight then. BAD_DATA: a label, or a sample
  *  weight. */
 sluice_status sl_train_count(const sluice_trainer *trainer, sl_train_call *call, sluice_error *error);

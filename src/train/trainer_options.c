@@ -9,6 +9,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 const char *sluice_optimizer_get_name(sluice_optimizer optimizer)
 {
@@ -109,8 +110,11 @@ static sluice_status check_kinds(const sluice_trainer_options *options, const sl
         return refuse("total_steps", 0, "the number of updates, over which the schedule goes", error);
     if (options->schedule == SLUICE_RATE_COSINE && options->warmup_steps >= options->total_steps)
         return refuse("warmup_steps", (double)options->warmup_steps, "less than total_steps", error);
-    if (options->shards > SLUICE_MAX_SHARDS)
-        return refuse("shards", (double)options->shards, "at most 65536", error);
+    if (options->shards > SLUICE_MAX_SHARDS) {
+        char most[32];
+        snprintf(most, sizeof most, "at most %d", SLUICE_MAX_SHARDS);
+        return refuse("shards", (double)options->shards, most, error);
+    }
     const sluice_status status =
         sl_quantiles_check(options->loss, options->quantiles, options->quantile_count, "sluice_trainer_options", error);
     return status ? status : check_network(options, network, error);

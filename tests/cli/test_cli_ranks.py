@@ -262,8 +262,10 @@ def check_files(cli):
         made.writestr("stored.npy", numbers)
         made.writestr("deflated.npy", numbers, zipfile.ZIP_DEFLATED)
     values = ["--values", cli.path("v.npy"), "--hidden", 8, "--epochs", 1, "--batch", 16]
+    ends = cli.npy("ends.npy", (60,), [0] * 59 + [12], "<i8")  # ranks that have empty rows alone
+    empty = [["-i", cli.path("x.npy"), *values, "--lengths", ends], ["-i", cli.path("t.npy"), "--labels", cli.path("l.npy"), "--lengths", ends]]
     same = [["-i", name, *values] for name in (columns, wide, packed_numbers, f"{archive}:stored", f"{archive}:deflated")]
-    for one, line in ((["--text", packed], ["--text", packed]), *((line, line) for line in same), (["--text", cli.path("words.tsv")], ["--text", [cli.path("words.tsv"), copy]])):
+    for one, line in ((["--text", packed], ["--text", packed]), *((line, line) for line in empty + same), (["--text", cli.path("words.tsv")], ["--text", [cli.path("words.tsv"), copy]])):
         directory = fresh(cli)
         result = sluice(*options([*one, "--epochs", 1], 2), cwd=directory)
         whole = read_all(directory)
@@ -365,6 +367,22 @@ def check_killed(cli):
         cli.check(time.monotonic() - started < SOON, f"{kind}: all end after a kill")
         cli.check(wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids), 10), f"{kind}: no rank is left")
         go_on(cli, kind, shards, directory, f"{kind} after a kill")
+
+
+def check_no_memory(cli):
+    """An allocation of one rank fails, the first ones and some of all the others: no rank waits for it, and all end as it does."""
+    source, refused = random.Random(SEED + 5), 0
+    for number in range(150 if DEEP else 14):
+        rank, count = number % 3, number // 3 if DEEP or number < 9 else source.randrange(3, 90)
+        fault, directory = f"{rank}:{count}", fresh(cli)
+        process = begin(3, *options(kinds(cli)["pieces"], 5, "--epochs", 1), directory=directory, SLUICE_TEST_FAULT=fault,
+                        program=[RANKS.with_name("sluice-mpi-faults")])
+        code, said = end(process, SOON)
+        refused += code == FAILURE
+        aborts = code == FAILURE and count == 0 and not said  # before ranks can agree, MPI ends them
+        is_said = code == FAILURE and len(said) == 1 and f"rank {rank}: " in said[0] and "memory" in said[0]
+        cli.check(code == OK or aborts or is_said, f"no memory for {fault}: {code} {said}")
+    cli.check(refused > 8, f"{refused} runs were refused")
 
 
 def runs(cli):
@@ -476,6 +494,12 @@ def check_refused(cli):
     values[20 * 24 + 7] = values[40 * 24] = float("inf")
     nan_values = cli.npy("nan_values.npy", (60, 12, 2), values)
     huge = cli.npy("huge.npy", (60, 12, 2), [0.5] * (57 * 24) + [3e38] * 72)
+    labels = read_npy(cli.path("l.npy"))[1]
+    other_labels = cli.npy("other_labels.npy", (60,), [*labels[:-1], (labels[-1] + 1) % 4], "<i8")
+    lines = words.read_bytes().splitlines(True)
+    other_line = (b"due" if lines[-1][:3] == b"uno" else b"uno") + lines[-1][3:]
+    other_text = cli.write("other_text.tsv", b"".join([*lines[:-1], other_line]))
+    tokens = ["train", "-i", cli.path("t.npy"), "--labels", cli.path("l.npy"), "-o", "m.st", *QUIET]
     text, numbers = ["train", "--text", words, "-o", "m.st", *QUIET], ["train", "-i", x, "--values", cli.path("v.npy"), "-o", "m.st", *QUIET]
     put = lambda base, at, word: [*base[:at], word, *base[at + 1:]]
     cases = [
@@ -483,6 +507,8 @@ def check_refused(cli):
         (USAGE, "rank 2: --epochs is 2, and 1 on rank 0", [*text, "--epochs", [1, 1, 2]]),
         (USAGE, "rank 0: --output MODEL is missing", ["train", "--text", words, ["--keep-cr", "-om.st", "-om.st"]]),
         (DATA, f"rank 2: {other}: the data differ from those of rank 0", put(text, 2, [words, words, other])),
+        (DATA, f"rank 1: {other_text}: the data differ from those of rank 0", put(text, 2, [words, other_text, words])),
+        (DATA, "t.npy: the data differ from those of rank 0", put(tokens, 4, [other_labels, *tokens[4:5] * 2])),
         (DATA, f"rank 1: {bad}: line 241: expected LABEL<TAB>TEXT", put(text, 2, [words, bad, bad])),
         (DATA, f"sluice-mpi: {bad}: line 241: expected LABEL<TAB>TEXT", put(text, 2, bad)),
         (DATA, f"sluice-mpi: rank 2: {nan}: row 57, step 1, input 2: expected a finite number", put(numbers, 2, nan)),

@@ -92,6 +92,12 @@ static part part_of(const course *of, const test_minibatch *minibatch, size_t ra
     const size_t width = net->classes ? net->classes : net->directions * net->hidden;
     made.values = made.values ? made.values + targets * (width / each) : NULL;
     batch->sample_weights = batch->sample_weights ? batch->sample_weights + targets : NULL;
+    if (!made.rows) { /* nothing of theirs is read */
+        batch->x = NULL;
+        batch->tokens = NULL;
+        made.labels = NULL;
+        made.values = NULL;
+    }
     return made;
 }
 

@@ -12,7 +12,7 @@
 
 /** Be one of the ranks of an exchange; call it before anything is reported. NULL: alone. `sharing`: how many ranks, with this one, run
  *  on the same CPUs. From then on messages wait until the ranks agree on an exit code (sl_report_hold), and what ranks other than the
- *  first print on standard output is dropped. Reported: SL_EXIT_FAILURE, out of memory; SL_EXIT_IO, there is no /dev/null. */
+ *  first print on standard output is dropped. SL_EXIT_IO, reported: there is no /dev/null; to be agreed on. */
 sl_exit sl_group_install(const sluice_exchange *exchange, unsigned sharing);
 
 /** The exchange; NULL: alone. */
@@ -32,7 +32,7 @@ unsigned sl_group_get_sharing(void);
  * Agree on an exit code; call it before the library exchanges anything. It is that of the lowest rank that failed, else
  * SL_EXIT_INTERRUPTED if any rank was interrupted. A failure's message is printed by rank 0, and names the rank unless all failed alike.
  * After a failure nothing is exchanged any more, and further calls return the same code. So a rank that fails by itself has only to
- * return up to sl_group_finish: the others wait for it at one of these calls.
+ * return up to sl_group_finish: the others wait for it at one of these calls. Allocates nothing.
  */
 sl_exit sl_group_agree(sl_exit code);
 
@@ -45,7 +45,8 @@ sl_exit sl_group_compare(const char *word);
 /** The end of the command: agree for the last time. */
 sl_exit sl_group_finish(sl_exit code);
 
-/** Give all ranks the block [bytes] of each: `all` [ranks][bytes], by rank. Errors are reported. */
+/** Give all ranks the block [bytes] of each: `all` [ranks][bytes], by rank. Errors are reported. A rank that cannot call it has to say so
+ *  by sl_group_agree before, as the others wait for it here. */
 sl_exit sl_group_gather(const void *block, size_t bytes, void *all);
 
 /** Give all ranks the text of rank 0, in *text, which the caller frees. Errors are reported. */

@@ -111,7 +111,10 @@ static sluice_status count(const sluice_trainer *trainer, const sl_train_call *c
     sl_ranks *ranks = trainer->ranks;
     if (!sl_floats_fit(call->given.rows, sl_train_targets(trainer, call), sl_train_width(trainer)))
         return sl_fail_size(error, "the outputs of a batch");
-    sluice_status status = check_slots(&call->given, error);
+    sluice_status status = sl_train_check_targets(trainer, call, error);
+    if (status)
+        return status;
+    status = check_slots(&call->given, error);
     if (status)
         shift_row(error, first_row(ranks));
     sl_train_call counted = *call;

@@ -21,10 +21,6 @@ static sluice_status check(const sluice_trainer *trainer, const sl_train_call *c
                       "gives them",
                       error);
     const bool by_label = trainer->options.loss == SLUICE_LOSS_CROSS_ENTROPY;
-    const bool wants = batch->rows && (batch->steps || !trainer->options.every_step);
-    if (wants && !(by_label ? (const void *)labels : values))
-        return refuse(call, by_label ? "labels is NULL; the loss is cross-entropy" : "values is NULL; the loss is one of values",
-                      error);
     if (by_label ? (const void *)values : labels)
         return refuse(call,
                       by_label ? "values are given; the loss is cross-entropy, of labels"
@@ -46,7 +42,9 @@ static sluice_status take(const sluice_trainer *trainer, sl_train_call *call, co
 /* A step or an evaluation of a batch that is not cut. */
 static sluice_status run(sluice_trainer *trainer, sl_train_call *call, sluice_report *found, sluice_error *error)
 {
-    sluice_status status = sl_train_forward(trainer, call, error);
+    sluice_status status = sl_train_check_targets(trainer, call, error);
+    if (!status)
+        status = sl_train_forward(trainer, call, error);
     if (!status && call->trains)
         status = sl_train_backward(trainer, call, trainer->gradients, error);
     if (status)

@@ -159,8 +159,9 @@ static uint64_t add_names(const sl_dataset *dataset, uint64_t digest)
 void sl_dataset_set_digest(sl_dataset *dataset)
 {
     uint64_t digest = add_weights(dataset, sl_data_add_digest(&dataset->data, SL_DIGEST_BEGIN));
+    digest = sl_data_add_labels_digest(&dataset->data, digest);
     if (dataset->validate_data.path)
-        digest = sl_data_add_digest(&dataset->validate_data, digest);
+        digest = sl_data_add_labels_digest(&dataset->validate_data, sl_data_add_digest(&dataset->validate_data, digest));
     dataset->digest = add_names(dataset, digest);
 }
 

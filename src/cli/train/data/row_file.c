@@ -1,5 +1,6 @@
 #include "cli/train/data/row_file.h"
 
+#include "base/size.h"
 #include "io/input.h"
 #include "program/paths.h"
 #include "program/ranks/rank_group.h"
@@ -70,9 +71,10 @@ void sl_row_file_close(sl_row_file *file)
     free(file);
 }
 
-/* Make room for `count` elements. */
+/* Make room for `count` elements, or for one, so that the elements of an empty row are at an address too. */
 static sl_exit reserve(sl_row_file *file, size_t count)
 {
+    count = sl_size_max(1, count);
     if (count <= file->room)
         return SL_EXIT_OK;
     free(file->bytes);

@@ -120,6 +120,9 @@ float sl_data_get_weight(const sl_data *data, size_t row, size_t step);
 /** A digest continued with what every rank has in memory: sizes and lengths, or the series of windows. sl_row_digests_make has the rest. */
 uint64_t sl_data_add_digest(const sl_data *data, uint64_t digest);
 
+/** Likewise with all labels, so that ranks need not wait for a row's first use to find that they have others; unchanged without labels. */
+uint64_t sl_data_add_labels_digest(const sl_data *data, uint64_t digest);
+
 /** Free all arrays; zeros are allowed. */
 void sl_data_release(sl_data *data);
 

@@ -360,3 +360,10 @@ uint64_t sl_data_add_digest(const sl_data *data, uint64_t digest)
     digest = sl_digest_add(digest, sizes, sizeof sizes);
     return data->windows ? add_series(data, digest) : sl_digest_add(digest, data->lengths, data->rows * sizeof *data->lengths);
 }
+
+uint64_t sl_data_add_labels_digest(const sl_data *data, uint64_t digest)
+{
+    for (size_t row = 0; data->labels && row < data->rows; row++)
+        digest = sl_digest_add(digest, sl_data_get_labels(data, row), sl_data_count_targets(data, row) * sizeof *data->labels);
+    return digest;
+}
