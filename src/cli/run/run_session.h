@@ -35,7 +35,7 @@ sl_exit sl_run_text(sl_run_session *run);
 sl_exit sl_run_npy(sl_run_session *run);
 
 /** Read series, run the model over their windows, and write the forecasts; *is_series is false, and nothing is done, if the model
- *  was not trained on windows. */
+ *  was not trained on series. */
 sl_exit sl_run_series(sl_run_session *run, bool *is_series);
 
 #endif

@@ -107,12 +107,34 @@ static sl_exit choose_columns(reader *from, const sl_series_columns *columns, sl
     code = code ? code : choose_inputs(from, &columns->inputs, weights, series);
     for (size_t k = 0; !code && k < targets->count; k++) {
         code = find_column(from, targets->names[k], &column);
+        const size_t place = code ? 0 : place_column(series, from, column);
+        for (size_t other = 0; !code && other < series->target_count; other++)
+            code = series->targets[other] == place ? fail_twice(from, targets->names[k]) : SL_EXIT_OK;
         if (!code)
-            series->targets[series->target_count++] = place_column(series, from, column);
+            series->targets[series->target_count++] = place;
     }
     series->has_weights = columns->weights != NULL;
     const size_t width = series->width;
     return !code && series->has_weights && place_column(series, from, weights) < width ? fail_twice(from, columns->weights) : code;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Refuse columns that a model could not distinguish in the next table; those of `names` are put in order. */
+static sl_exit check_names(const reader *from, const char **names, size_t count)
+{
+    qsort((void *)names, count, sizeof *names, compare_names);
+    for (size_t k = 1; k < count; k++)
+        if (strcmp(names[k - 1], names[k]) == 0)
+            return sl_report(
+                SL_EXIT_DATA,
+                "%s: several columns are called '%.100s', and a model finds its columns by their names; rename them, or "
+                "give --columns with one of them, by its number",
+                sl_report_input(from->path), names[k]);
+    return SL_EXIT_OK;
 }
 
 /* The names of the columns in memory. */
@@ -127,9 +149,10 @@ static sl_exit take_names(const reader *from, sl_series_table *series)
         names[k] = *name ? name : numbers[k];
     }
     ok = ok && sl_name_list_copy(names, series->width, &series->names);
+    const sl_exit code = ok ? check_names(from, names, series->width) : sl_report_memory("the names of columns");
     free((void *)names);
     free(numbers);
-    return ok ? SL_EXIT_OK : sl_report_memory("the names of columns");
+    return code;
 }
 
 /* ---- Opening ---------------------------------------------------------------------------------------------------------------- */

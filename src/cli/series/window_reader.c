@@ -43,6 +43,7 @@ static sl_exit choose_columns(sl_window_reader *reader, const sl_csv_options *ta
     sluice_error error;
     options.columns = columns->names;
     options.column_count = columns->count;
+    options.are_of_model = true;
     reader->width = columns->count;
     reader->from = calloc(columns->count, sizeof *reader->from);
     if (!reader->from)

@@ -188,7 +188,9 @@ static sl_exit check_network(const sl_training *train, const sluice_model *model
         return sl_report(SL_EXIT_DATA, "%s: expected targets %s, as in training",
                          sl_report_input(train->dataset.validate_data.target_path), every_step ? "for every step" : "for each row");
     const bool may_change = options->from && !options->resume && !options->new_head && sl_new_head_is_possible(model);
-    const char *remedy = may_change ? "; --new-head makes a head for the data's" : "";
+    const char *remedy = !may_change                   ? ""
+                         : train->dataset.data.windows ? "; give as many of --target and --horizon as in its training"
+                                                       : "; --new-head makes a head for the data's";
     sl_exit code = sl_data_check(&train->dataset.data, shape, train->outputs / each, remedy);
     if (!code && train->dataset.validation == &train->dataset.validate_data)
         code = sl_data_check(&train->dataset.validate_data, shape, train->outputs / each, remedy);

@@ -31,7 +31,7 @@ struct sl_csv {
     float *previous;        /* [values]: the row before the one that is read; if has_previous: of its series */
     missing_cell *unfilled; /* [values]: of the row that is read */
     size_t unfilled_count;
-    bool has_previous;
+    bool has_previous, are_of_model;
 };
 
 /* ---- Cells ----------------------------------------------------------------------------------------------------------------- */
@@ -47,9 +47,10 @@ static sluice_status fail_number(const sl_csv *csv, const sl_csv_cell *cell, slu
     const sl_label found = sl_label_get_part(cell->text, cell->bytes);
     const char *comma = memchr(cell->text, ',', cell->bytes);
     const bool is_hex = cell->bytes > 2 && (cell->text[1] | 0x20) == 'x';
-    const char *remedy = comma    ? "write a point for the decimal comma, and no commas between digits"
-                         : is_hex ? "write numbers in decimal form"
-                                  : "do not read this column as numbers, or correct the cell";
+    const char *remedy = comma               ? "write a point for the decimal comma, and no commas between digits"
+                         : is_hex            ? "write numbers in decimal form"
+                         : csv->are_of_model ? "correct the cell"
+                                             : "correct the cell, or give --columns without this column";
     return sl_csv_rows_fail(&csv->rows, &csv->row, cell->text, error, "expected a number, found '%s'; %s", found.text, remedy);
 }
 
@@ -268,6 +269,7 @@ sluice_status sl_csv_open(sl_text_input *text, const sl_csv_options *options, sl
         return sl_fail_memory(error, "a table", sizeof *opened);
     }
     opened->missing = options->missing;
+    opened->are_of_model = options->are_of_model;
     sluice_status status = sl_csv_rows_open(text, &opened->rows, error);
     if (!status)
         status = check_delimiter(opened, options->delimiter, error);

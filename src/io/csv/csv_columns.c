@@ -102,26 +102,34 @@ static size_t get_number(const char *text)
 }
 
 static sluice_status fail_absent(const sl_csv_rows *rows, const sl_csv_row *row, const sl_csv_columns *columns, const char *wanted,
-                                 sluice_error *error)
+                                 bool is_of_model, sluice_error *error)
 {
     const char *name = rows->text.input.name;
     const unsigned long long line = row->line;
+    const char *delimiter = columns->count == 1 ? "; or give --delimiter, if cells are separated by another character" : "";
     sl_label_list list = {0};
     if (!columns->has_header)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
                        "%s: line %llu: there is no column \"%s\": the table has %zu columns and, as its first row has numbers, no "
-                       "names; give numbers from 1 on, or say that the first row is a header",
-                       name, line, sl_label_get(wanted).text, columns->count);
+                       "names; %s, or --header yes if the first row has names%s",
+                       name, line, sl_label_get(wanted).text, columns->count,
+                       is_of_model ? "put a row of names before it, as the model finds columns by them" : "give numbers from 1 on",
+                       delimiter);
     for (size_t k = 0; k < columns->count; k++)
         sl_label_list_add(&list, columns->names[k], strlen(columns->names[k]), "");
+    if (is_of_model)
+        return sl_fail(error, SLUICE_STATUS_BAD_DATA,
+                       "%s: line %llu: there is no column \"%s\", which the model takes, but %s; rename the column that has its "
+                       "numbers%s",
+                       name, line, sl_label_get(wanted).text, list.text, delimiter);
     return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                   "%s: line %llu: there is no column \"%s\"; give a number from 1 to %zu, or one of %s", name, line,
-                   sl_label_get(wanted).text, columns->count, list.text);
+                   "%s: line %llu: there is no column \"%s\"; give a number from 1 to %zu, or one of %s%s", name, line,
+                   sl_label_get(wanted).text, columns->count, list.text, delimiter);
 }
 
 /* The column of a name or, where none has it, of a number. */
 static sluice_status find(const sl_csv_rows *rows, const sl_csv_row *row, const sl_csv_columns *columns, const char *wanted,
-                          size_t *column, sluice_error *error)
+                          bool is_of_model, size_t *column, sluice_error *error)
 {
     size_t count = 0;
     for (size_t k = columns->count; columns->has_header && k-- > 0;)
@@ -131,12 +139,13 @@ static sluice_status find(const sl_csv_rows *rows, const sl_csv_row *row, const 
         }
     if (count > 1)
         return sl_fail(error, SLUICE_STATUS_BAD_DATA,
-                       "%s: line %llu: %zu columns are named \"%s\", the first of them column %zu; give the number of one",
-                       rows->text.input.name, (unsigned long long)row->line, count, sl_label_get(wanted).text, *column + 1);
+                       "%s: line %llu: %zu columns are named \"%s\", the first of them column %zu; %s", rows->text.input.name,
+                       (unsigned long long)row->line, count, sl_label_get(wanted).text, *column + 1,
+                       is_of_model ? "rename the others" : "give the number of one");
     if (count)
         return SLUICE_STATUS_OK;
     *column = get_number(wanted) - 1;
-    return *column < columns->count ? SLUICE_STATUS_OK : fail_absent(rows, row, columns, wanted, error);
+    return *column < columns->count ? SLUICE_STATUS_OK : fail_absent(rows, row, columns, wanted, is_of_model, error);
 }
 
 static sluice_status fail_twice(const sl_csv_rows *rows, const char *wanted, size_t column, sluice_error *error)
@@ -151,7 +160,7 @@ static sluice_status use_texts(const sl_csv_rows *rows, const sl_csv_row *row, c
     size_t column = 0;
     for (size_t k = 0; k < options->text_count; k++) {
         const char *wanted = options->text_columns[k];
-        const sluice_status status = find(rows, row, columns, wanted, &column, error);
+        const sluice_status status = find(rows, row, columns, wanted, false, &column, error);
         if (status)
             return status;
         if (columns->uses[column].text != SL_CSV_UNUSED)
@@ -162,7 +171,7 @@ static sluice_status use_texts(const sl_csv_rows *rows, const sl_csv_row *row, c
     columns->has_sequence = options->sequence_column != NULL;
     if (!columns->has_sequence)
         return SLUICE_STATUS_OK;
-    const sluice_status status = find(rows, row, columns, options->sequence_column, &column, error);
+    const sluice_status status = find(rows, row, columns, options->sequence_column, false, &column, error);
     if (!status)
         columns->uses[column].is_sequence = true;
     return status;
@@ -183,7 +192,7 @@ static sluice_status use_values(const sl_csv_rows *rows, const sl_csv_row *row, 
             use_value(columns, k);
     for (size_t k = 0; k < options->column_count; k++) {
         size_t column = 0;
-        const sluice_status status = find(rows, row, columns, options->columns[k], &column, error);
+        const sluice_status status = find(rows, row, columns, options->columns[k], options->are_of_model, &column, error);
         if (status)
             return status;
         if (columns->uses[column].value != SL_CSV_UNUSED)
@@ -192,7 +201,7 @@ static sluice_status use_values(const sl_csv_rows *rows, const sl_csv_row *row, 
     }
     if (columns->values)
         return SLUICE_STATUS_OK;
-    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: line %llu: no column is left for numbers; name those to read",
+    return sl_fail(error, SLUICE_STATUS_BAD_DATA, "%s: line %llu: no column is left for numbers; name those to read by --columns",
                    rows->text.input.name, (unsigned long long)row->line);
 }
 

@@ -26,6 +26,7 @@ typedef struct sl_csv_options {
     sl_csv_missing missing;
     const char *const *columns; /* [column_count] of numbers, in the order of their reading; none: all that are not below */
     size_t column_count;
+    bool are_of_model;               /* these are the names that a model has, so that messages do not say to give others */
     const char *const *text_columns; /* [text_count], carried through as text */
     size_t text_count;
     const char *sequence_column; /* consecutive rows with the same text here are a series, which it names; NULL: all rows are one */

@@ -155,7 +155,7 @@ def check_validation_file(cli):
     expected, _ = windows_of(held, (1, 0), (2,), (1,))
     cli.check(found[0] == found[1] and found[0]["counted"] == len(expected), f"{found}, {len(expected)} windows")
     rows = [["place", "wind", "load"], *(["p", 1, 2] for _ in range(30))]
-    cli.refused(DATA, ["lacking.csv", "price"], "train", *words, "--validate",
+    cli.refused(DATA, ["lacking.csv", "price", "which the model takes"], "train", *words, "--validate",
                 cli.write("lacking.csv", "\n".join(",".join(map(str, row)) for row in rows)), "-o", cli.path("l.st"), *TRAIN, noted="skipped")
 
 
@@ -314,6 +314,7 @@ def check_continued(cli):
     base = ["train", "--from", moved, "-o", again, *QUIET]
     cli.refused(USAGE, ["scaling of its own", "--standardize"], *base, *other, "--standardize")
     cli.refused(DATA, ["'load'", "'price'"], *base, *table_words(table, "--columns", "price,wind", "--target", "wind"), noted="series")
+    check_other_outputs(cli, table)
 
 
 def check_memory(cli):
@@ -345,6 +346,14 @@ def check_bad_options(cli):
     cli.check(not out.exists() and not cli.leftovers(), "nothing is written")
 
 
+def check_other_outputs(cli, table):
+    """A model without scaling that has one output does not learn two, and the remedy is one that goes with windows."""
+    words = ["-i", table, "--columns", "load,wind", "--target", "load", "--window", WINDOW, *QUIET]
+    plain, more = cli.path("plain.safetensors"), cli.path("more.safetensors")
+    cli.answers("train", *words, "--hidden", 4, "--epochs", 1, "-o", plain)
+    cli.refused(DATA, ["found 2", "--horizon as in its training"], "train", "--from", plain, *words, "--horizon", "1-2", "-o", more)
+
+
 def check_bad_data(cli):
     """Columns that are not there or no numbers, ragged lines, short series: placed, and nothing is written."""
     table = write_table(cli, "bad.csv", make_series())
@@ -369,6 +378,9 @@ def check_bad_data(cli):
             cli.refused(DATA, ["none of the 1 series"], *base, *words, "--target", 1, stdin=path.read_bytes())
     steps = [1.0, 2.0, math.nan] * 20
     cli.refused(USAGE, ["asked for twice"], *base, "-i", table, "--columns", "load,3", "--target", "load")
+    cli.refused(USAGE, ["'load'", "asked for twice"], *base, "-i", table, "--target", "load,load")
+    twins = cli.write("twins.csv", "a,b,a\n" + "1,2,3\n" * 9)
+    cli.refused(DATA, ["several columns", "'a'", "rename", "--columns"], *base, "-i", twins, "--target", "b")
     array_ = cli.npy("nan.npy", (60, 1), steps)
     cli.refused(DATA, ["series 0, step 2", "'1'", "nan", "--missing"], *base, "-i", array_, "--target", 1)
     cli.refused(DATA, ["no column '2'", "number from 1 to 1"], *base, "-i", array_, "--target", 2)

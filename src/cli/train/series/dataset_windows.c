@@ -23,9 +23,11 @@ static sl_scaling_kind get_kind(const sl_train_options *options)
 
 /* ---- Reading ---------------------------------------------------------------------------------------------------------------- */
 
-static sl_exit read_series(const char *path, const sl_series_options *options, const sl_series_columns *columns, sl_data *data)
+static sl_exit read_series(const char *path, const sl_series_options *options, const sl_series_columns *columns, bool are_of_model,
+                           sl_data *data)
 {
-    const sl_csv_options table = sl_series_options_get_table(options);
+    sl_csv_options table = sl_series_options_get_table(options);
+    table.are_of_model = are_of_model;
     const sl_windows windows = get_windows(options);
     sl_series_table series;
     const sl_exit code = sl_series_table_read(path, &table, columns, &series);
@@ -61,7 +63,8 @@ sl_exit sl_dataset_windows_read(const sl_options *options, sl_forecast *forecast
     sl_series_columns columns = {.weights = options->train.weight_column};
     const bool ok = sl_name_list_split(options->series.columns, &columns.inputs) &&
                     sl_name_list_split(options->series.targets, &columns.targets);
-    sl_exit code = ok ? read_series(options->input, &options->series, &columns, data) : sl_report_memory("the names of columns");
+    sl_exit code =
+        ok ? read_series(options->input, &options->series, &columns, false, data) : sl_report_memory("the names of columns");
     sl_name_list_release(&columns.inputs);
     sl_name_list_release(&columns.targets);
     code = code ? code : take_names(&data->windows->series, forecast);
@@ -73,7 +76,7 @@ sl_exit sl_dataset_windows_read(const sl_options *options, sl_forecast *forecast
     note_known_targets(&data->windows->series, forecast);
     columns =
         (sl_series_columns){.inputs = forecast->inputs, .targets = forecast->targets}; /* all steps of --validate weigh the same */
-    return validate ? read_series(validate, &options->series, &columns, validate_data) : SL_EXIT_OK;
+    return validate ? read_series(validate, &options->series, &columns, true, validate_data) : SL_EXIT_OK;
 }
 
 /* ---- Scaling ---------------------------------------------------------------------------------------------------------------- */
