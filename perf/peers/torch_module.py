@@ -75,7 +75,7 @@ def engine_of(module, x):
     call, _, weights = module._plan(inputs)
     layout = _torch_calls._layout(inputs, call.batch_first)
     packed = module._engines.take(call.shape, weights, training=False, renew=False, precision=call.precision)
-    y, hn, cn = _torch_calls._results(call, inputs, layout)
+    y, hn, cn = _torch_calls._forward(packed.engine, call, inputs)
     fields = {**layout.fields, **layout.place("x", inputs.x), **layout.place("y", y), "hn": hn.data_ptr(), "cn": cn.data_ptr()}
     kept = inputs, layout, y, hn, cn
 

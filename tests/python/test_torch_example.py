@@ -1,5 +1,7 @@
-"""examples/python/train_ragged.py in small: it runs, learns, and has torch's losses."""
+"""Programs that have torch beside Sluice, in small. examples/python/train_ragged.py runs, learns, and has torch's losses; the modules that
+perf/peers/torch_module.py times give what torch gives, and so does the library's call alone."""
 import importlib.util
+import sys
 import types
 
 import pytest
@@ -29,3 +31,21 @@ def test_losses_are_torch_s(example, workers, capsys):
     assert len(losses) == 20 and sum(losses[-5:]) < sum(losses[:5])
     assert max(abs(a - b) for a, b in zip(losses, expected)) < TOLERANCE
     assert capsys.readouterr().out.count("epoch 4") == 2
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(SOURCE / "perf" / "peers"))
+    import torch_module
+    yield torch_module
+    del sys.modules["torch_module"]
+
+
+@pytest.mark.parametrize("case", [(5, 3, 16), ((1, 7), 4, 16)], ids=["dense", "packed"])
+def test_what_is_timed(benchmark, case):
+    for make in (benchmark.inference_of, benchmark.training_of):
+        runs = {name: make(module, benchmark.draw_input(*case)) for name, module in benchmark.make_modules(case[2]).items()}
+        if make is benchmark.inference_of:
+            runs["engine"] = benchmark.engine_of(benchmark.make_modules(case[2])["sluice"].eval(), benchmark.draw_input(*case))
+            runs["engine"]().zero_()  # so that what is compared is of the next call
+        benchmark.check_alike(runs)
