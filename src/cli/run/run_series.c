@@ -14,7 +14,6 @@
 #include "program/progress.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct series_run {
     sl_run_session *run;
@@ -27,16 +26,15 @@ typedef struct series_run {
     size_t array_row;        /* of the next window */
     bool has_names;          /* series have names, by --sequence-column */
     size_t width;
-    size_t most;     /* windows of a batch */
-    float *outputs;  /* [most][width] */
-    bool is_counted; /* windows are counted before they are run: with --shard, and for an array */
-    size_t windows;  /* if so, how many there are, of the part */
+    size_t most;    /* windows of a batch */
+    float *outputs; /* [most][width]; the array's where one is written */
+    size_t windows; /* where they are counted, how many there are, of the part */
     size_t digest_series,
         digest_steps; /* with --shard: of which series the first so many steps are in the digest, where windows have them */
     bool done;        /* with --skip-done: the part is there already */
 } series_run;
 
-static sl_exit allocate(series_run *series)
+static sl_exit choose_sizes(series_run *series)
 {
     const sl_options *options = series->run->options;
     if (!sl_name_list_split(options->keep, &series->kept))
@@ -44,8 +42,7 @@ static sl_exit allocate(series_run *series)
     series->width = sl_forecast_count_outputs(&series->forecast);
     const double bytes = (double)(series->width + 2 * series->forecast.inputs.count) * sizeof(float);
     series->most = sl_chunk_rows_get(options, series->run->info.threads, bytes);
-    series->outputs = calloc(series->most, series->width * sizeof *series->outputs);
-    return series->outputs ? SL_EXIT_OK : sl_report_memory_of_rows("the forecasts");
+    return SL_EXIT_OK;
 }
 
 static sl_exit open_reader(series_run *series)
@@ -113,9 +110,7 @@ static sl_exit write_window(series_run *series, const sl_window_batch *batch, si
 
 static sl_exit write_array(series_run *series, size_t rows)
 {
-    sl_npy_array *array = &series->array;
-    memcpy(array->data, series->outputs, rows * series->width * sizeof *series->outputs);
-    const sl_exit code = sl_npy_array_write(array, series->array_row, rows);
+    const sl_exit code = sl_npy_array_write(&series->array, series->array_row, rows);
     series->array_row += rows;
     return code;
 }
@@ -210,12 +205,18 @@ static sl_exit check_countable(const series_run *series)
                      sl_report_input(path));
 }
 
+/* Whether windows are counted before they are run: with --shard, and for an array. */
+static bool is_counted(const series_run *series)
+{
+    return series->run->shard.parts || series->array.path;
+}
+
 /* Count the windows where that has to be known, and choose those of the part; the shape of the array is then known. */
 static sl_exit count_windows(series_run *series)
 {
     const sl_shard *shard = &series->run->shard;
     size_t total, first = 0;
-    if (!shard->parts && !series->array.path)
+    if (!is_counted(series))
         return SL_EXIT_OK;
     if (shard->parts && series->streams)
         return sl_report(SL_EXIT_USAGE,
@@ -224,7 +225,6 @@ static sl_exit count_windows(series_run *series)
     code = code ? code : sl_window_reader_count(&series->reader, &total);
     if (code)
         return code;
-    series->is_counted = true;
     series->windows = total;
     code = choose_part(series, total, &first);
     if (!code && series->reader.is_over) { /* a table, which has been read for its windows to be counted */
@@ -240,7 +240,7 @@ static sl_exit count_windows(series_run *series)
 /* Whether the input has the windows that were counted. */
 static sl_exit check_windows(const series_run *series, size_t windows)
 {
-    return !series->is_counted || windows == series->windows
+    return !is_counted(series) || windows == series->windows
                ? SL_EXIT_OK
                : sl_report(SL_EXIT_DATA, "%s: changed while it was read: expected %zu windows, found %zu; run it again",
                            series->run->options->input, series->windows, windows);
@@ -271,9 +271,12 @@ static sl_exit read_all(series_run *series)
 
 static sl_exit create_output(series_run *series)
 {
-    if (!series->array.path)
-        return create_table(series);
+    if (!series->array.path) {
+        series->outputs = calloc(series->most, series->width * sizeof *series->outputs);
+        return series->outputs ? create_table(series) : sl_report_memory_of_rows("the forecasts");
+    }
     const sl_exit code = sl_npy_array_allocate(&series->array, series->most, true);
+    series->outputs = series->array.data;
     return code ? code : sl_npy_array_create(&series->array);
 }
 
@@ -291,7 +294,7 @@ static sl_exit commit(series_run *series)
 static sl_exit run_all(series_run *series)
 {
     sl_run_session *run = series->run;
-    sl_exit code = allocate(series);
+    sl_exit code = choose_sizes(series);
     code = code ? code : open_reader(series);
     code = code ? code : sl_forecast_create_streams(&series->forecast, run->engine, &series->streams);
     code = code ? code : count_windows(series);
@@ -317,11 +320,12 @@ sl_exit sl_run_series(sl_run_session *run, bool *is_series)
     if (!code && *is_series)
         code = run_all(&series);
     sl_row_writer_destroy(series.writer);
+    if (!is_array)
+        free(series.outputs);
     sl_npy_array_close(&series.array);
     sl_window_reader_close(&series.reader);
     sluice_streams_destroy(series.streams);
     sl_name_list_release(&series.kept);
     sl_forecast_release(&series.forecast);
-    free(series.outputs);
     return code;
 }
