@@ -9,8 +9,7 @@ enum { SL_LABEL_IGNORED = -100 };
 
 /** Check that an opened array has targets for N rows of T steps, those of the option `rows_of`, set its rows, and accept it. Dimensions of
  *  size 1, with which some programs write labels, are dropped. *every_step: it has a target for each step, with T before N if `step_first`;
- *  *width: of a target. Refuses
- *  (and reports) others. */
+ *  *width: of a target. Refuses (and reports) others. */
 sl_exit sl_target_array_check(sl_npy_array *array, bool is_values, size_t rows, size_t steps, bool step_first, const char *rows_of,
                               bool *every_step, size_t *width);
 

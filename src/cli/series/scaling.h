@@ -19,7 +19,8 @@ typedef struct sl_scaling {
 sl_exit sl_scaling_find(sl_scaling_kind kind, const sl_series_table *series, const size_t *lengths, size_t outputs,
                         size_t quantiles, sl_scaling *scaling);
 
-/** Scale all series in memory: the inputs as the layer in front does, to the bit, and targets that are no inputs by the inverse of the layer behind. */
+/** Scale all series in memory: the inputs as the layer in front does, to the bit, and targets that are no inputs
+ *  by the inverse of the layer behind. */
 void sl_scaling_apply(const sl_scaling *scaling, size_t quantiles, sl_series_table *series);
 
 /** Make the model of a file: `model` with a layer in front and one behind, if there is a scaling. One made of a shape gives outputs at

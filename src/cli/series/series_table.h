@@ -27,7 +27,8 @@ typedef struct sl_series_columns {
 
 /** Read all series of a file ("-": standard input). `table` says how a table is read; its columns are not looked at, and its `missing`
  *  is for arrays, too. `path` is not copied. Errors are reported: those of sl_series_open and sl_series_read; columns that are not there;
- *  numbers that are not finite and weights below 0, with series, step and column; no steps. SL_EXIT_INTERRUPTED, which is not: a signal arrived. *series is released on failure. */
+ *  numbers that are not finite and weights below 0, with series, step and column; no steps.
+ *  SL_EXIT_INTERRUPTED, which is not: a signal arrived. *series is released on failure. */
 sl_exit sl_series_table_read(const char *path, const sl_csv_options *table, const sl_series_columns *columns,
                              sl_series_table *series);
 

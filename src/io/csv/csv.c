@@ -169,9 +169,8 @@ static sluice_status fill_missing(sl_csv *csv, sl_series_block *block, sluice_er
         const missing_cell *cell = &csv->unfilled[k];
         if (csv->missing == SL_CSV_MISSING_ERROR)
             return sl_csv_rows_fail(&csv->rows, &csv->row, cell->at, error,
-                                    "expected a number, and it is missing (an empty cell, NA, null or NaN); give --missing zero or "
-                                    "--missing previous, or "
-                                    "fill it in");
+                                    "expected a number, and it is missing (an empty cell, NA, null or NaN); give "
+                                    "--missing zero or --missing previous, or fill it in");
         if (csv->missing == SL_CSV_MISSING_PREVIOUS && !csv->has_previous)
             return sl_csv_rows_fail(&csv->rows, &csv->row, cell->at, error,
                                     "the number is missing, and its sequence has none before it; fill it in, or give --missing "

@@ -25,14 +25,13 @@ typedef struct sl_data {
     int32_t *tokens;         /* likewise */
     sl_row_file *file;       /* NULL: in memory */
     size_t *offsets;         /* [N] offset of each row in x, tokens or file; NULL: of windows */
-    uint64_t *
-        row_digests; /* [N] with several ranks: of rows that this one has not read yet, else 0 (row_digests.h); NULL: alone, or of windows */
-    int32_t largest;    /* token, set when all rows are read; -1: none */
-    size_t largest_row; /* its row */
-    int64_t *lengths;   /* [N]; NULL: `steps` each, of windows */
-    bool every_step;    /* a target for each step; else one for each row */
-    int32_t *labels;    /* [N], or [N][T] for every step; >= 0 or SL_LABEL_IGNORED. NULL: values */
-    float *values;      /* [N][target_width], or [N][T][target_width]; NULL: labels, or in `value_file` */
+    uint64_t *row_digests;   /* [N] of rows that this rank has not read yet, else 0 (row_digests.h); NULL: alone, or windows */
+    int32_t largest;         /* token, set when all rows are read; -1: none */
+    size_t largest_row;      /* its row */
+    int64_t *lengths;        /* [N]; NULL: `steps` each, of windows */
+    bool every_step;         /* a target for each step; else one for each row */
+    int32_t *labels;         /* [N], or [N][T] for every step; >= 0 or SL_LABEL_IGNORED. NULL: values */
+    float *values;           /* [N][target_width], or [N][T][target_width]; NULL: labels, or in `value_file` */
     sl_row_file *value_file;
     size_t target_width;
     const char *target_path; /* of labels or values, for messages */
